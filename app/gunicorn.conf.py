@@ -1,0 +1,18 @@
+"""How gunicorn runs each of the three servers. The unit gives the address: --bind."""
+
+# Every worker imports the app for itself (no preload_app), and so has a span exporter of its own.
+workers = 2
+worker_class = "gthread"
+# A request sleeps for a second, so a hundred at once need a hundred threads. Each worker has enough
+# for all of them, as the kernel does not share connections out evenly.
+threads = 128
+
+# Seconds that a stopping worker has for the requests at hand: longer than the longest one.
+graceful_timeout = 25
+
+# "-" is the standard output and the standard error: the journal under systemd.
+accesslog = "-"
+errorlog = "-"
+
+# Nothing uses it, and the services of one user would all take the same path.
+control_socket_disable = True

@@ -1,0 +1,33 @@
+"""Automatic: there is no telemetry in this file. opentelemetry-instrument starts it and adds it."""
+
+from contextlib import contextmanager
+from time import sleep
+
+from flask import Flask, jsonify
+from sqlalchemy import select
+
+from db import Car, get_db
+
+app = Flask(__name__)
+
+
+@app.get("/cars")
+def server_request():
+    # The session ends here, also after an error, and is not held while the functions sleep.
+    with contextmanager(get_db)() as session:
+        response = jsonify(session.scalars(select(Car)).all())
+    some_func_one()
+    return response
+
+
+def some_func_one():
+    sleep(0.5)
+    some_func_two()
+
+
+def some_func_two():
+    sleep(0.5)
+
+
+if __name__ == "__main__":
+    app.run(port=8082)

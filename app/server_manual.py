@@ -1,0 +1,56 @@
+"""Manual: every span is made in this file, and there are no others."""
+
+from contextlib import contextmanager
+from time import sleep
+
+from flask import Flask, jsonify, request
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.wsgi import add_response_attributes, collect_request_attributes
+from opentelemetry.propagate import extract
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from sqlalchemy import select
+
+from db import Car, get_db
+
+# OTLPSpanExporter sends to http://localhost:4317; OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_manual"}))
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(provider)
+
+app = Flask(__name__)
+
+tracer = trace.get_tracer("server_manual")
+
+
+@app.get("/cars")
+def server_request():
+    with tracer.start_as_current_span(
+        "server_request",
+        context=extract(request.headers),
+        kind=trace.SpanKind.SERVER,
+        attributes=collect_request_attributes(request.environ),
+    ) as span:
+        # The session ends here, also after an error, and is not held while the functions sleep.
+        with contextmanager(get_db)() as session:
+            response = jsonify(session.scalars(select(Car)).all())
+        some_func_one()
+        add_response_attributes(span, response.status, response.headers)
+        return response
+
+
+@tracer.start_as_current_span("some_func_one")
+def some_func_one():
+    sleep(0.5)
+    some_func_two()
+
+
+@tracer.start_as_current_span("some_func_two")
+def some_func_two():
+    sleep(0.5)
+
+
+if __name__ == "__main__":
+    app.run(port=8082)

@@ -1,0 +1,48 @@
+"""Programmatic: two lines switch instrumentation libraries on, and these make the spans."""
+
+from contextlib import contextmanager
+from time import sleep
+
+from flask import Flask, jsonify
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from sqlalchemy import select
+
+from db import Car, engine, get_db
+
+# OTLPSpanExporter sends to http://localhost:4317; OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_programmatic"}))
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(provider)
+
+app = Flask(__name__)
+
+FlaskInstrumentor().instrument_app(app)
+SQLAlchemyInstrumentor().instrument(engine=engine)
+
+
+@app.get("/cars")
+def server_request():
+    # The session ends here, also after an error, and is not held while the functions sleep.
+    with contextmanager(get_db)() as session:
+        response = jsonify(session.scalars(select(Car)).all())
+    some_func_one()
+    return response
+
+
+def some_func_one():
+    sleep(0.5)
+    some_func_two()
+
+
+def some_func_two():
+    sleep(0.5)
+
+
+if __name__ == "__main__":
+    app.run(port=8082)

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+"""Ansible module: read traces back from Jaeger's query API and compare them with expected trees."""
+
+import difflib
+import json
+import time
+import urllib.error
+import urllib.request
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: compare_traces
+short_description: Compare traces in Jaeger, whole, with expected span trees
+description:
+  - Waits until every trace is as expected, or I(timeout) has passed.
+  - A trace counts as equal when it was so in two looks one after the other, as a span too many
+    may come last. That a trace is absent is looked for once all the others are there.
+author: The otel-lab developers
+options:
+  jaeger_url:
+    description: Address of Jaeger's query API, such as C(http://127.0.0.1:16686).
+    type: str
+    required: true
+  traces:
+    description: >-
+      What to compare; C(title), C(service), C(trace_id) and C(span_id) as in the request's
+      traceparent, and C(expected), the root span as in playbooks/vars/expected_traces.yml, or
+      null for no trace.
+    type: list
+    elements: dict
+    required: true
+  timeout:
+    description: Seconds to wait for the spans.
+    type: int
+    default: 15
+"""
+RETURN = r"""
+compared:
+  description: Number of traces that are as expected.
+  type: int
+  returned: success
+"""
+
+
+def read_trace(jaeger_url, trace_id):
+    """Return the trace (dict, as in Jaeger's `/api/traces/{id}`), or None if Jaeger has none.
+
+    Raises OSError if Jaeger cannot be reached, ValueError if it does not answer in JSON.
+    """
+    try:
+        with urllib.request.urlopen(f"{jaeger_url}/api/traces/{trace_id}", timeout=5) as answer:
+            return json.load(answer)["data"][0]
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+def span_tree(trace):
+    """Return the roots (list of nodes) of a trace: the spans whose parent is not in it."""
+    nodes = {}
+    for span in sorted(trace["spans"], key=lambda span: (span["startTime"], -span["duration"])):
+        process = trace["processes"][span["processID"]]
+        # Jaeger 1.57 moves the scope to the process and calls it by its older name.
+        tags = {tag["key"]: tag["value"] for tag in process["tags"] + span["tags"]}
+        events = [{f["key"]: f["value"] for f in log["fields"]} for log in span["logs"]]
+        parents = [r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"]
+        nodes[span["spanID"]] = {
+            "parent": parents[0] if parents else "none",
+            "service": process["serviceName"],
+            "name": span["operationName"],
+            "kind": tags.get("span.kind", "internal"),
+            "scope": tags.get("otel.scope.name", tags.get("otel.library.name", "")),
+            "status": tags.get("otel.status_code", "unset").lower(),
+            "exceptions": [e["exception.type"] for e in events if e.get("event") == "exception"],
+            "attributes": tags,
+            "children": [],
+        }
+    roots = []
+    for node in nodes.values():
+        siblings = nodes[node["parent"]]["children"] if node["parent"] in nodes else roots
+        siblings.append(node)
+    return roots
+
+
+def expected_tree(node, service, parent):
+    """Return an expected node (dict) in the form of `span_tree`, whole."""
+    return {
+        "parent": parent,
+        "service": service,
+        "status": "unset",
+        "exceptions": [],
+        "attributes": {},
+        **node,
+        "children": [expected_tree(c, service, "above") for c in node.get("children", [])],
+    }
+
+
+def lines(nodes, wanted, depth=0):
+    """Describe nodes in lines of text; of the attributes only those of the wanted twin."""
+    text = []
+    for index, node in enumerate(nodes):
+        twin = wanted[index] if index < len(wanted) else {"attributes": {}, "children": []}
+        indent = "  " * depth
+        above = node["parent"] if depth == 0 else "above"
+        text.append(f"{indent}{node['service']}: {node['name']} [{node['kind']}] parent={above}")
+        text.append(f"{indent}  scope={node['scope']} status={node['status']}")
+        text += [f"{indent}  exception {name}" for name in node["exceptions"]]
+        for key in sorted(twin["attributes"]):
+            value = node["attributes"].get(key, "(absent)")
+            text.append(f"{indent}  {key}={json.dumps(value, ensure_ascii=False)}")
+        text += lines(node["children"], twin["children"], depth + 1)
+    return text
+
+
+def difference(item, trace):
+    """Return how a trace differs from what is expected, as text; empty if it does not."""
+    wanted = []
+    if item["expected"] is not None:
+        wanted = [expected_tree(item["expected"], item["service"], item["span_id"])]
+    found = lines(span_tree(trace) if trace else [], wanted)
+    wanted = lines(wanted, wanted)
+    if found == wanted:
+        return ""
+    diff = difflib.ndiff(wanted or ["(no trace)"], found or ["(no trace)"])
+    return f"{item['title']}, trace {item['trace_id']} (- expected, + found):\n" + "\n".join(
+        line for line in diff if not line.startswith("?")
+    )
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "jaeger_url": {"type": "str", "required": True},
+            "traces": {"type": "list", "elements": "dict", "required": True},
+            "timeout": {"type": "int", "default": 15},
+        },
+        supports_check_mode=True,
+    )
+    deadline = time.monotonic() + module.params["timeout"]
+    equal_before = False
+    while True:
+        try:
+            differences = [
+                difference(item, read_trace(module.params["jaeger_url"], item["trace_id"]))
+                for item in module.params["traces"]
+            ]
+        except (OSError, ValueError) as error:
+            differences = [f"Jaeger at {module.params['jaeger_url']} cannot be asked: {error}"]
+        equal = not any(differences)
+        if equal and equal_before:
+            module.exit_json(changed=False, compared=len(differences))
+        if time.monotonic() > deadline:
+            break
+        equal_before = equal
+        time.sleep(0.25)
+    module.fail_json(
+        msg="Traces in Jaeger are not as expected.\n" + "\n\n".join(filter(None, differences)),
+    )
+
+
+if __name__ == "__main__":
+    main()
