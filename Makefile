@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 PYTHON ?= python3
 # Requests that `make traffic` sends to each mode.

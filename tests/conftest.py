@@ -1,29 +1,136 @@
+"""What the tests share: the mirror, a copy of the repository like a fresh clone, and a lab."""
+
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+UNITS = ["jaeger", "car-manual", "car-programmatic", "car-automatic"]
 
 
-def build_mirror(**environment: str) -> tuple[Path, str]:
-    """Run playbooks/mirror.yml; return the mirror's folder and all that the run said."""
-    run = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "playbooks/mirror.yml"],
-        cwd=REPOSITORY,
+def run(*command: str | Path, cwd: Path = REPOSITORY, **environment: str):
+    """Run a command to its end; return the CompletedProcess with all its output in `stdout`."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
         env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert run.returncode == 0, run.stdout
-    return Path(re.search(r"mirror_directory: (.+)", run.stdout)[1]), run.stdout
+
+
+def build_mirror(**environment: str) -> tuple[Path, str]:
+    """Run playbooks/mirror.yml; return the mirror's folder and all that the run said."""
+    built = run(
+        Path(sys.executable).with_name("ansible-playbook"), "playbooks/mirror.yml", **environment
+    )
+    assert built.returncode == 0, built.stdout
+    return Path(re.search(r"mirror_directory: (.+)", built.stdout)[1]), built.stdout
 
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The mirror's folder, with both architectures built."""
     return build_mirror()[0]
+
+
+def copy_repository(target: Path) -> Path:
+    """Copy what git has, or would take, to a new folder `target`, and return it."""
+    files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    for name in files.stdout.splitlines():
+        if (REPOSITORY / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory) -> Path:
+    """A fresh copy of the repository, without anything that was ever made in it."""
+    return copy_repository(tmp_path_factory.mktemp("clone") / "otel-lab")
+
+
+class Lab:
+    """A lab made in a clone by `make lab`, and what one does with it."""
+
+    def __init__(self, clone: Path):
+        self.clone = clone
+        self.inventory = clone / ".lab/inventory.yml"
+
+    def make(self, *arguments: str):
+        """Run make in the clone, with an environment as poor as a user's."""
+        return run("make", "--no-print-directory", *arguments, cwd=self.clone)
+
+    def play(self, playbook: str, *arguments: str):
+        """Run a playbook of the clone against the lab."""
+        return run(
+            self.clone / ".venv/bin/ansible-playbook",
+            f"--inventory={self.inventory}",
+            playbook,
+            *arguments,
+            cwd=self.clone,
+        )
+
+    @property
+    def address(self) -> str:
+        """The host's IPv4 address."""
+        return (self.clone / ".lab/known_hosts").read_text().split()[0]
+
+    def ssh(self, command: str) -> str:
+        """Run a command on the host as root; return its output. It must succeed."""
+        ran = run(
+            *("ssh", "-i", ".lab/lab/id_ed25519", "-o", "UserKnownHostsFile=.lab/known_hosts"),
+            *(f"lab@{self.address}", f"sudo sh -euc {subprocess.list2cmdline([command])}"),
+            cwd=self.clone,
+        )
+        assert ran.returncode == 0, f"{command}: {ran.stdout}"
+        return ran.stdout
+
+
+def machine_state() -> dict[str, str]:
+    """All of this machine that a lab could leave changed, by what shows it."""
+    commands = {
+        "network devices": "ip -oneline -br link",
+        "addresses": "ip -oneline -br address",
+        "routes": "ip route",
+        "firewall": "command -v nft >/dev/null && nft list ruleset || true",
+        "mounts": "findmnt --list --noheadings --output TARGET,FSTYPE",
+        "forwarding": "cat /proc/sys/net/ipv4/ip_forward",
+        "state": "find /run/otel-lab -name '*.machine' 2>/dev/null || true",
+        "processes": "grep -aslE 'systemd-nspawn|http.server' /proc/[0-9]*/cmdline || true",
+    }
+    return {name: run("sh", "-c", command).stdout for name, command in commands.items()}
+
+
+@pytest.fixture(scope="session")
+def lab(clone) -> Iterator[Lab]:
+    """The lab that README's first command makes; whatever it changed must be gone at the end."""
+    before = machine_state()
+    lab = Lab(clone)
+    made = lab.make("lab")
+    assert made.returncode == 0, made.stdout
+    lab.made = made.stdout
+    yield lab
+    destroyed = lab.make("destroy")
+    assert destroyed.returncode == 0, destroyed.stdout
+    assert machine_state() == before
+    assert not (clone / ".lab").exists() or not list((clone / ".lab").iterdir())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Add the services' journal to the report of a failed test that has a lab."""
+    report = yield
+    lab = item.funcargs.get("lab")
+    if report.failed and lab:
+        units = " ".join(f"--unit={unit}" for unit in UNITS)
+        report.sections.append(("journal", lab.ssh(f"journalctl --no-pager --lines=60 {units}")))
+    return report

@@ -1,0 +1,270 @@
+"""The lab on its host: what README's commands promise, and that verify notices what is wrong."""
+
+import re
+import sys
+import time
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from conftest import REPOSITORY, UNITS, Lab, run
+
+sys.path.append(str(REPOSITORY / "playbooks/library"))
+from send_requests import send
+
+ENDPOINTS = {
+    "jaeger-ui": "http://{}:16686/",
+    "car-manual": "http://{}:8082/cars",
+    "car-programmatic": "http://{}:8083/cars",
+    "car-automatic": "http://{}:8084/cars",
+}
+CARS = UNITS[1:]
+
+
+def wait_for(condition, seconds: float = 30):
+    """Poll until `condition()` is true; return its value, or the last one when time is up."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return value
+
+
+def changes(output: str) -> list[int]:
+    """The `changed=` counts in the recaps of all the plays in an output."""
+    return [int(count) for count in re.findall(r"changed=(\d+)", output)]
+
+
+def test_make_lab_ends_with_every_address(lab):
+    for name, address in ENDPOINTS.items():
+        assert f"{name} {address.format(lab.address)}" in lab.made
+    assert "Next: make verify" in lab.made
+
+
+def test_a_second_make_lab_changes_nothing(lab):
+    again = lab.make("lab")
+    assert again.returncode == 0, again.stdout
+    assert set(changes(again.stdout)) == {0}, again.stdout
+
+
+def test_status_prints_a_line_for_each_endpoint_and_each_answers(lab):
+    status = lab.make("status")
+    assert status.returncode == 0, status.stdout
+    expected = {name: address.format(lab.address) for name, address in ENDPOINTS.items()}
+    assert dict(line.split(" ") for line in status.stdout.splitlines()) == expected
+    for address in expected.values():
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_status_fails_when_an_endpoint_does_not_answer(lab):
+    lab.ssh("systemctl stop car-programmatic")
+    status = lab.make("status")
+    lab.ssh("systemctl start car-programmatic")
+    assert status.returncode != 0
+    assert "car-programmatic does not answer" in status.stdout
+
+
+def test_make_traffic_sends_the_chosen_number_of_requests(lab):
+    traffic = lab.make("traffic", "N=3")
+    assert traffic.returncode == 0, traffic.stdout
+    assert traffic.stdout.count("3 requests answered") == 3
+
+
+def test_make_traffic_refuses_a_number_without_bound(lab):
+    traffic = lab.make("traffic", "N=1000000")
+    assert traffic.returncode != 0
+    assert "must be from 1 to 10000" in " ".join(traffic.stdout.split())
+
+
+def test_make_shell_opens_a_shell_on_the_host(lab):
+    shell = run("sh", "-c", "echo hostname | make --no-print-directory shell", cwd=lab.clone)
+    assert shell.returncode == 0, shell.stdout
+    assert "lab" in shell.stdout.splitlines()
+
+
+def test_the_programs_are_the_mirrors(lab, mirror):
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[lab.ssh("uname -m").strip()]
+    sums = mirror / f"download/v1.57.0/jaeger-1.57.0-linux-{architecture}.sha256sum.txt"
+    expected = {
+        line.split(" *jaeger-1.57.0")[1].split("/")[1]: line.split()[0]
+        for line in sums.read_text().splitlines()
+    }
+    found = lab.ssh(f"cd /usr/local/bin && sha256sum {' '.join(expected)}")
+    assert {line.split()[1]: line.split()[0] for line in found.splitlines()} == expected
+    assert '"gitVersion":"v1.57.0"' in lab.ssh("/usr/local/bin/jaeger-all-in-one version")
+
+
+def test_only_root_can_write_what_the_services_run(lab):
+    loose = lab.ssh(
+        "find /usr/local/bin /opt/jaeger /opt/car-app /etc/systemd/system/jaeger.service"
+        " /etc/systemd/system/car-*.service ! -type l"
+        " \\( ! -user root -o ! -group root -o -perm /022 \\)"
+    )
+    assert loose == ""
+    assert lab.ssh("stat -c %a /usr/local/bin/jaeger-all-in-one").strip() == "755"
+
+
+def test_the_services_have_users_of_their_own_and_restart_by_themselves(lab):
+    for unit in UNITS:
+        shown = lab.ssh(f"systemctl show {unit} --property=User,Restart,UnitFileState,After")
+        properties = dict(line.split("=", 1) for line in shown.splitlines())
+        assert properties["User"] == ("jaeger" if unit == "jaeger" else "car-app")
+        assert properties["Restart"] == "always"
+        assert properties["UnitFileState"] == "enabled"
+        assert unit == "jaeger" or "jaeger.service" in properties["After"].split()
+    for user in "jaeger", "car-app":
+        assert lab.ssh(f"getent passwd {user}").strip().endswith("/nologin")
+
+
+def test_only_root_reads_the_databases_url(lab):
+    assert lab.ssh("stat -c '%a %U' /etc/car-app/environment").split() == ["600", "root"]
+    assert "CAR_APP_DATABASE_URL" not in lab.ssh("systemctl cat 'car-*' --no-pager")
+
+
+def test_verify_passes(lab):
+    verified = lab.make("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_a_failed_query_leaves_its_traceback_in_the_journal_in_every_mode(lab):
+    # verify locks the database for a while.
+    assert lab.make("verify").returncode == 0
+    for unit in CARS:
+        journal = lab.ssh(f"journalctl --no-pager --output=cat --unit={unit}")
+        assert "Traceback (most recent call last)" in journal, unit
+        assert "sqlite3.OperationalError: database is locked" in journal, unit
+
+
+@contextmanager
+def drop_in(lab: Lab, unit: str, *lines: str):
+    """Run a unit with some settings of its [Service] section changed."""
+    folder = f"/run/systemd/system/{unit}.service.d"
+    content = "\\n".join(("[Service]", *lines))
+    lab.ssh(f"mkdir -p {folder} && printf '{content}\\n' > {folder}/test.conf")
+    try:
+        lab.ssh(f"systemctl daemon-reload && systemctl restart {unit}")
+        yield
+    finally:
+        lab.ssh(f"rm -r {folder} && systemctl daemon-reload && systemctl restart {unit}")
+
+
+@contextmanager
+def stopped(lab: Lab, unit: str):
+    """Run the host without a unit for a while."""
+    lab.ssh(f"systemctl stop {unit}")
+    try:
+        yield
+    finally:
+        lab.ssh(f"systemctl start {unit}")
+
+
+@contextmanager
+def edited(lab: Lab, unit: str, command: str, path: str):
+    """Run a unit with a file that it uses edited by a sed command."""
+    lab.ssh(f"sed -i.orig '{command}' {path} && ! cmp -s {path} {path}.orig")
+    try:
+        lab.ssh(f"systemctl daemon-reload && systemctl restart {unit}")
+        yield
+    finally:
+        lab.ssh(f"mv {path}.orig {path} && systemctl daemon-reload && systemctl restart {unit}")
+
+
+def faults(lab: Lab):
+    """Each fault that verify is there for, and words of the message that it must end with."""
+    manual = "$(systemctl show car-manual --property=WorkingDirectory --value)/server_manual.py"
+    automatic = "/etc/systemd/system/car-automatic.service"
+    listener = 'ExecStartPost=/bin/sh -c "python3 -m http.server --bind 127.0.0.1 9999 &"'
+    return {
+        "a service is stopped": (stopped(lab, "car-manual"), "'car-manual.service': 'inactive'"),
+        "a socket is not declared": (drop_in(lab, "car-manual", listener), "127.0.0.1:9999"),
+        "a span is missing": (
+            edited(lab, "car-manual", "/current_span(.some_func_two/d", manual),
+            "- server_manual: some_func_two",
+        ),
+        "a span is too many": (
+            edited(lab, "car-automatic", "s/sqlite3,logging/logging/", automatic),
+            "+ server_automatic: SELECT",
+        ),
+        "an attribute is another": (
+            edited(lab, "car-manual", "s/add_response_attributes(span.*/pass/", manual),
+            "http.status_code",
+        ),
+        "a service sends nothing": (
+            drop_in(lab, "car-programmatic", "Environment=OTEL_SDK_DISABLED=true"),
+            "+ (no trace)",
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "a service is stopped",
+        "a socket is not declared",
+        "a span is missing",
+        "a span is too many",
+        "an attribute is another",
+        "a service sends nothing",
+    ],
+)
+def test_verify_fails_when(lab, fault):
+    broken, message = faults(lab)[fault]
+    with broken:
+        verified = lab.make("verify")
+    assert verified.returncode != 0
+    assert message in verified.stdout
+
+
+def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):
+    setting = "car_app_automatic_configuration=environment"
+    changed = lab.play("playbooks/cars.yml", "-e", setting)
+    assert changed.returncode == 0, changed.stdout
+    try:
+        assert "--traces_exporter" not in lab.ssh("systemctl cat car-automatic")
+        verified = lab.make("verify")
+        assert verified.returncode == 0, verified.stdout
+    finally:
+        back = lab.play("playbooks/cars.yml")
+    assert back.returncode == 0, back.stdout
+    assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
+
+
+def test_the_cars_answer_without_jaeger(lab):
+    with stopped(lab, "jaeger"):
+        for unit in CARS:
+            response = send({"url": ENDPOINTS[unit].format(lab.address)}, timeout=10)
+            assert response["status"] == 200, response
+
+
+def test_every_answered_request_has_its_trace_though_each_car_service_restarts(lab):
+    requests = [{"url": ENDPOINTS[unit].format(lab.address), "unit": unit} for unit in CARS] * 100
+
+    def restart_each():
+        for unit in CARS:
+            lab.ssh(f"systemctl restart {unit}")
+
+    with ThreadPoolExecutor(16) as pool, ThreadPoolExecutor(1) as restarts:
+        restarted = restarts.submit(restart_each)
+        responses = list(pool.map(lambda request: send(request, timeout=30), requests))
+        restarted.result()
+    answered = [response for response in responses if response["status"] == 200]
+    # Refused ones are no loss of a trace, but most must have been answered for this to say much.
+    assert len(answered) > 200, Counter(response["error"] for response in responses)
+
+    def missing() -> list[dict]:
+        return [r for r in answered if not has_trace(lab, r["trace_id"])]
+
+    wait_for(lambda: not missing())
+    assert Counter(response["unit"] for response in missing()) == {}
+
+
+def has_trace(lab: Lab, trace_id: str) -> bool:
+    """Whether Jaeger knows the trace and it has a server span."""
+    url = f"http://{lab.address}:16686/api/traces/{trace_id}"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return '"server"' in answer.read().decode()
+    except urllib.error.HTTPError:
+        return False
