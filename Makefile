@@ -9,6 +9,7 @@ PYTHON ?= python3
 # Requests that `make traffic` sends to each mode.
 N ?= 10
 on_lab := ansible-playbook -i .lab/inventory.yml
+on_local := ansible-playbook -i inventory/local.yml
 
 .PHONY: help
 help: ## list these commands
@@ -51,12 +52,12 @@ destroy: .venv/.complete ## take the lab's host away
 
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: Jaeger and the three servers in this terminal, until Ctrl-C
-	@ansible-playbook playbooks/local.yml
-	@exec honcho --procfile .local/Procfile start
+	@$(on_local) playbooks/local.yml
+	@honcho --procfile .local/Procfile start || [ $$? = 130 ] # which is Ctrl-C
 
 .PHONY: verify-local
 verify-local: .venv/.complete ## compare the traces of `make local` with what they must be
-	@ansible-playbook -i inventory/local.yml playbooks/verify.yml --tags traces
+	@$(on_local) playbooks/local.yml playbooks/verify.yml --tags running,traces
 
 .PHONY: test
 test: lint ## run every test; needs root on a Debian-like Linux

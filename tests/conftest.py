@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ class Lab:
         """Run a command on the host as root; return its output. It must succeed."""
         ran = run(
             *("ssh", "-i", ".lab/lab/id_ed25519", "-o", "UserKnownHostsFile=.lab/known_hosts"),
-            *(f"lab@{self.address}", f"sudo sh -euc {subprocess.list2cmdline([command])}"),
+            *(f"lab@{self.address}", f"sudo sh -euc {shlex.quote(command)}"),
             cwd=self.clone,
         )
         assert ran.returncode == 0, f"{command}: {ran.stdout}"
@@ -130,7 +131,7 @@ def pytest_runtest_makereport(item, call):
     """Add the services' journal to the report of a failed test that has a lab."""
     report = yield
     lab = item.funcargs.get("lab")
-    if report.failed and lab:
+    if report.failed and report.when == "call" and lab:
         units = " ".join(f"--unit={unit}" for unit in UNITS)
         report.sections.append(("journal", lab.ssh(f"journalctl --no-pager --lines=60 {units}")))
     return report

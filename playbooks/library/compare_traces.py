@@ -33,7 +33,7 @@ options:
   timeout:
     description: Seconds to wait for the spans.
     type: int
-    default: 15
+    default: 10
 """
 RETURN = r"""
 compared:
@@ -134,7 +134,7 @@ def main():
         argument_spec={
             "jaeger_url": {"type": "str", "required": True},
             "traces": {"type": "list", "elements": "dict", "required": True},
-            "timeout": {"type": "int", "default": 15},
+            "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
     )

@@ -1,0 +1,371 @@
+"""Wrong settings, hosts and downloads: a run stops in time and says how to mend it."""
+
+import hashlib
+import http.client
+import io
+import ipaddress
+import os
+import re
+import socket
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from conftest import UNITS, Lab
+
+CARS = 8082, 8083, 8084  # Ports.
+PROGRAMS = [
+    "example-hotrod",
+    "jaeger-agent",
+    "jaeger-all-in-one",
+    "jaeger-collector",
+    "jaeger-ingester",
+    "jaeger-query",
+]
+
+
+def fingerprint(lab: Lab) -> set[str]:
+    """A line for each file that the roles could change, and for each unit's process."""
+    # A folder's time would tell of files that came and went, as a refused archive does.
+    found = lab.ssh(
+        "find /etc /opt /usr/local /var/lib/car-app"
+        r" -type d -printf '%p %m %u:%g\n' -o -printf '%p %m %u:%g %s %T@ %C@ %l\n';"
+        f" for unit in {' '.join(UNITS)}; do"
+        " echo $unit $(systemctl show $unit --property=MainPID --value); done"
+    )
+    return set(found.splitlines())
+
+
+@contextmanager
+def untouched(lab: Lab):
+    """Check that what runs within changes nothing on the host, where all goes on answering."""
+    before = fingerprint(lab)
+    yield
+    assert fingerprint(lab) ^ before == set()
+    for port, path, status in (16686, "/", 200), *((port, "/ready", 404) for port in CARS):
+        connection = http.client.HTTPConnection(lab.address, port, timeout=10)
+        connection.request("GET", path)
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def refusal(ran: subprocess.CompletedProcess) -> str:
+    """What a run that had to fail said, on one line."""
+    assert ran.returncode != 0, ran.stdout
+    assert "unreachable=0" in ran.stdout and "failed=1" in ran.stdout, ran.stdout
+    return " ".join(ran.stdout.split())
+
+
+VERSION = (
+    "jaeger_version is {}, but a release of Jaeger 1 is named by three numbers. "
+    "Nothing was changed. Write, for example, jaeger_version: 1.57.0"
+)
+ADDRESS = "{} is {}, but must be an address and a port from 1 to 65535, such as 127.0.0.1:"
+KEY = (
+    "jaeger_signing_key is {}, but must be the path on the controller of an armored public key. "
+    "Nothing was changed."
+)
+SETTINGS = {
+    "jaeger_version=1.57": VERSION.format("1.57"),
+    "jaeger_version=v1.57.0": VERSION.format("v1.57.0"),
+    "jaeger_version=2.1.0": VERSION.format("2.1.0"),
+    "jaeger_memory_max_traces=0": "jaeger_memory_max_traces is 0, but must be 1 or more",
+    # Ansible's own check of the types, and its words.
+    "jaeger_memory_max_traces=many": "'jaeger_memory_max_traces' is of type str and we were unable "
+    "to convert to int: \"'many'\" cannot be converted to an int",
+    "jaeger_download_timeout=0": "jaeger_download_timeout is 0, but must be 1 or more",
+    "jaeger_admin_http_host_port=127.0.0.1:70000": ADDRESS.format(
+        "jaeger_admin_http_host_port", "127.0.0.1:70000"
+    ),
+    "jaeger_collector_otlp_grpc_host_port=4317": ADDRESS.format(
+        "jaeger_collector_otlp_grpc_host_port", "4317"
+    ),
+    "jaeger_collector_otlp_http_host_port=127.0.0.1:4317": "jaeger_collector_otlp_grpc_host_port "
+    "and jaeger_collector_otlp_http_host_port have one port, 4317. "
+    "Nothing was changed. Give each a port of its own.",
+    "jaeger_archive_sha256=123abc": "jaeger_archive_sha256 is 123abc, but a SHA-256 is 64 "
+    "hexadecimal digits in lower case. Nothing was changed. Correct it, or leave it empty",
+    "jaeger_signing_key=/nowhere.asc": KEY.format("/nowhere.asc"),
+    "jaeger_signing_key=/etc/hostname": KEY.format("/etc/hostname"),
+    "car_app_manual_bind=127.0.0.1:0": ADDRESS.format("car_app_manual_bind", "127.0.0.1:0"),
+    "car_app_manual_bind=localhost": ADDRESS.format("car_app_manual_bind", "localhost"),
+    "car_app_manual_bind=127.0.0.1:8083": "Two modes have one port: 127.0.0.1:8083, 0.0.0.0:8083, "
+    "0.0.0.0:8084. Nothing was changed. Give each of car_app_manual_bind, "
+    "car_app_programmatic_bind and car_app_automatic_bind a port of its own.",
+    "car_app_otlp_endpoint=127.0.0.1:4317": "car_app_otlp_endpoint is 127.0.0.1:4317, but must be "
+    "a URL with scheme and port, such as http://127.0.0.1:4317",
+    "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 second or more. "
+    "Nothing was changed.",
+    "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
+    "of: flags, environment, got: file",
+}
+
+
+@pytest.mark.parametrize(("setting", "message"), SETTINGS.items(), ids=SETTINGS)
+def test_a_wrong_setting_is_refused_before_any_change(lab, setting, message):
+    playbook = "playbooks/jaeger.yml" if setting.startswith("jaeger") else "playbooks/cars.yml"
+    with untouched(lab):
+        said = refusal(lab.play(playbook, "-e", setting))
+    assert message in said
+    assert "changed=0" in said
+
+
+def test_an_architecture_without_a_release_is_refused_before_any_change(lab):
+    with untouched(lab):
+        only = '{"__jaeger_architectures": {"riscv64": "riscv64"}}'
+        said = refusal(lab.play("playbooks/jaeger.yml", "-e", only))
+    assert (
+        f"lab is {lab.ssh('uname -m').strip()}, for which the lab knows no release of Jaeger "
+        "(only riscv64). Nothing was changed. Choose another host."
+    ) in said
+    assert "changed=0" in said
+
+
+@pytest.mark.parametrize("playbook", ["jaeger", "cars"])
+def test_a_host_without_systemd_is_refused_before_any_change(lab, playbook):
+    # A Python for which process 1 is a shell and systemd's folder empty, as in many a container.
+    python = "/tmp/python-without-systemd"
+    lab.ssh(
+        f"""cat > {python} <<'END'
+#!/bin/sh
+exec unshare --mount --pid --fork --mount-proc sh -c \
+    'mount -t tmpfs none /run/systemd; /usr/bin/python3 "$@"; exit $?' sh "$@"
+END
+chmod 755 {python}"""
+    )
+    try:
+        with untouched(lab):
+            said = refusal(
+                lab.play(f"playbooks/{playbook}.yml", "-e", f"ansible_python_interpreter={python}")
+            )
+    finally:
+        lab.ssh(f"rm {python}")
+    assert (
+        "lab is not run by systemd (there is no /run/systemd/system), but the services are systemd "
+        "units. Nothing was changed. Choose a host that boots systemd."
+    ) in said
+    assert "changed=0" in said
+
+
+@pytest.mark.parametrize("playbook", ["jaeger", "cars"])
+def test_a_host_without_python_is_refused_before_any_change(lab, playbook):
+    # The services go on: their environment names the program that this link is to.
+    lab.ssh("mv /usr/bin/python3 /usr/bin/python3.hidden")
+    try:
+        with untouched(lab):
+            said = refusal(lab.play(f"playbooks/{playbook}.yml"))
+    finally:
+        lab.ssh("mv /usr/bin/python3.hidden /usr/bin/python3")
+    assert (
+        "lab has no Python 3, without which Ansible cannot work there. Nothing was changed. "
+        "Install it on the host (Debian, Ubuntu: apt-get install python3;"
+    ) in said
+    assert "changed=0" in said
+
+
+class ReleaseServer(ThreadingHTTPServer):
+    """A releases page, reachable from the host, with one small release that is not installed.
+
+    `assets` maps names to bytes; `status` and `promised` (a length in bytes) make it lie.
+    """
+
+    version = "1.58.0"
+
+    def __init__(self, lab: Lab, keys: Path):
+        super().__init__((str(ipaddress.ip_address(lab.address) - 1), 0), self.Handler)
+        self.url = f"http://{self.server_address[0]}:{self.server_port}"
+        self.key = keys / "release.asc"
+        self.keys, self.lab = keys, lab
+        architecture = {"x86_64": "amd64", "aarch64": "arm64"}[lab.ssh("uname -m").strip()]
+        self.name = f"jaeger-{self.version}-linux-{architecture}"
+        self.archive = f"{self.name}.tar.gz"
+        self.assets: dict[str, bytes] = {}
+        self.status, self.promised = 200, 0
+        self.publish(self.name, PROGRAMS)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.server.assets.get(self.path.rpartition("/")[2])
+            self.send_response(404 if body is None else self.server.status)
+            self.send_header("Content-Length", str(self.server.promised or len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_):
+            pass
+
+    def publish(self, folder: str, programs: list[str], signer: str = "release") -> None:
+        """Serve an archive with these programs in one folder, and its signature."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            for program in programs:
+                entry = tarfile.TarInfo(f"{folder}/{program}")
+                entry.mode, entry.size = 0o755, 4096
+                archive.addfile(entry, io.BytesIO(os.urandom(entry.size)))
+        self.assets[self.archive] = packed.getvalue()
+        self.assets[f"{self.archive}.asc"] = gpg(
+            self.keys, "--armor", "--local-user", signer, "--detach-sign", packed=packed.getvalue()
+        )
+
+    def install(self, *settings: str):
+        """Have the lab's host install what is served."""
+        given = {
+            "jaeger_version": self.version,
+            "jaeger_release_url": self.url,
+            "jaeger_signing_key": self.key,
+        }
+        chosen = [f"{name}={value}" for name, value in given.items()] + [*settings]
+        arguments = [word for setting in chosen for word in ("-e", setting)]
+        return self.lab.play("playbooks/jaeger.yml", *arguments)
+
+
+def gpg(home: Path, *arguments: str, packed: bytes = b"") -> bytes:
+    """Run gpg with the keys of a folder and some input; return its output."""
+    command = ["gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "", *arguments]
+    return subprocess.run(command, input=packed, stdout=subprocess.PIPE, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> Iterator[Path]:
+    """The folder of two signing keys, `release` and `stranger`, and the first one's public part."""
+    home = tmp_path_factory.mktemp("keys")
+    home.chmod(0o700)
+    try:
+        for name in "release", "stranger":
+            gpg(home, "--quick-generate-key", name, "ed25519", "sign", "never")
+        (home / "release.asc").write_bytes(gpg(home, "--armor", "--export", "release"))
+        yield home
+    finally:
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
+
+
+@pytest.fixture
+def release(lab, keys) -> Iterator[ReleaseServer]:
+    with ReleaseServer(lab, keys) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def silent(release) -> Iterator[str]:
+    """The address of a server that takes every connection and never answers."""
+    with socket.create_server((release.server_address[0], 0)) as listener:
+        yield f"http://{release.server_address[0]}:{listener.getsockname()[1]}"
+
+
+def nothing_listens(release):
+    release.url = f"http://{release.server_address[0]}:1"
+
+
+def an_error_of_the_server(release):
+    release.status = 500
+
+
+def no_archive(release):
+    del release.assets[release.archive]
+
+
+def no_signature(release):
+    del release.assets[f"{release.archive}.asc"]
+
+
+def a_connection_cut(release):
+    release.promised = 1_000_000
+
+
+def half_an_archive(release):
+    archive = release.assets[release.archive]
+    release.assets[release.archive] = archive[: len(archive) // 2]
+
+
+def one_bit_altered(release):
+    altered = bytearray(release.assets[release.archive])
+    altered[len(altered) // 2] ^= 1
+    release.assets[release.archive] = bytes(altered)
+
+
+def a_page_in_place_of_the_signature(release):
+    release.assets[f"{release.archive}.asc"] = b"<html>Please log in</html>"
+
+
+def a_strangers_signature(release):
+    release.publish(release.name, PROGRAMS, signer="stranger")
+
+
+def another_versions_archive(release):
+    release.publish("jaeger-1.57.0-linux-amd64", PROGRAMS)
+
+
+def an_archive_without_a_program(release):
+    release.publish(release.name, PROGRAMS[:-1])
+
+
+FETCH = "Download the archive and its signature"
+VERIFY = "Verify the signature"
+CONTENT = "Check that the archive holds Jaeger's programs"
+
+
+FAULTS = [
+    (nothing_listens, FETCH, "Connection refused"),
+    (an_error_of_the_server, FETCH, "HTTP Error 500"),
+    (no_archive, FETCH, "HTTP Error 404"),
+    (no_signature, FETCH, "HTTP Error 404"),
+    (a_connection_cut, FETCH, "Incomplete read"),
+    (half_an_archive, VERIFY, "BAD signature"),
+    (one_bit_altered, VERIFY, "BAD signature"),
+    (a_page_in_place_of_the_signature, VERIFY, "gpgv:"),
+    (a_strangers_signature, VERIFY, "No public key"),
+    (another_versions_archive, CONTENT, "No such file or directory"),
+    (an_archive_without_a_program, CONTENT, "jaeger-query"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "reason"), FAULTS, ids=[fault.__name__ for fault, *_ in FAULTS]
+)
+def test_a_bad_download_leaves_the_running_version_untouched(release, fault, step, reason):
+    fault(release)
+    with untouched(release.lab):
+        said = refusal(release.install())
+    assert (
+        "Jaeger 1.58.0 was not installed, and what ran before goes on running unchanged. "
+        f'"{step}" failed:'
+    ) in said
+    assert reason in said
+    assert f"Check that jaeger_release_url ({release.url}) serves {release.archive}" in said
+    assert f"that jaeger_signing_key ({release.key}) is the key that signed it" in said
+
+
+def test_a_server_that_never_answers_is_not_awaited_forever(release, silent):
+    with untouched(release.lab):
+        said = refusal(release.install(f"jaeger_release_url={silent}", "jaeger_download_timeout=2"))
+    assert f'"{FETCH}" failed:' in said
+    assert "timed out" in said and re.search(r"elapsed: [23] ", said)
+    assert f"Check that jaeger_release_url ({silent}) serves" in said
+
+
+def test_a_sum_that_is_pinned_must_be_that_of_the_archive(release):
+    pin = hashlib.sha256(b"another archive").hexdigest()
+    with untouched(release.lab):
+        said = refusal(release.install(f"jaeger_archive_sha256={pin}"))
+    assert f'"{FETCH}" failed:' in said
+    assert hashlib.sha256(release.assets[release.archive]).hexdigest() in said
+    assert "jaeger_archive_sha256, if set, is its sum" in said
+
+
+def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release):
+    lab.ssh(f"mkdir /opt/jaeger/.partial && touch /opt/jaeger/.partial/{release.archive}")
+    one_bit_altered(release)
+    refusal(release.install())
+    assert lab.ssh("ls --almost-all /opt/jaeger").startswith("jaeger-1.57.0-linux-")
+    good = lab.play("site.yml")
+    assert good.returncode == 0, good.stdout
+    assert re.findall(r"changed=\d+ +unreachable=0 +failed=0", good.stdout) == [
+        "changed=0    unreachable=0    failed=0"
+    ], good.stdout
