@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTHON ?= python3
 # Requests that `make traffic` sends to each mode.
 N ?= 10
+# Which of its programs `make local` starts; all if empty.
+PROGRAMS ?=
 on_lab := ansible-playbook -i .lab/inventory.yml
 on_local := ansible-playbook -i inventory/local.yml
 
@@ -53,7 +55,7 @@ destroy: .venv/.complete ## take the lab's host away
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: Jaeger and the three servers in this terminal, until Ctrl-C
 	@$(on_local) playbooks/local.yml
-	@honcho --procfile .local/Procfile start || [ $$? = 130 ] # which is Ctrl-C
+	@honcho --procfile .local/Procfile start $(PROGRAMS) || [ $$? = 130 ] # which is Ctrl-C
 
 .PHONY: verify-local
 verify-local: .venv/.complete ## compare the traces of `make local` with what they must be

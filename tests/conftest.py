@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def run(*command: str | Path, cwd: Path = REPOSITORY, **environment: str):
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def wait_for(condition, seconds: float = 30):
+    """Poll until `condition()` is true; return its value, or the last one when time is up."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return value
 
 
 def build_mirror(**environment: str) -> tuple[Path, str]:

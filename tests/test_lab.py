@@ -1,17 +1,14 @@
 """The lab on its host: what README's commands promise, and that verify notices what is wrong."""
 
 import re
-import sys
-import time
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from conftest import REPOSITORY, UNITS, Lab, run
+from conftest import UNITS, Lab, run, wait_for
 
-sys.path.append(str(REPOSITORY / "playbooks/library"))
 from send_requests import send
 
 ENDPOINTS = {
@@ -21,14 +18,6 @@ ENDPOINTS = {
     "car-automatic": "http://{}:8084/cars",
 }
 CARS = UNITS[1:]
-
-
-def wait_for(condition, seconds: float = 30):
-    """Poll until `condition()` is true; return its value, or the last one when time is up."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return value
 
 
 def changes(output: str) -> list[int]:

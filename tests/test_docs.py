@@ -1,0 +1,80 @@
+"""README: its commands are run, here or by another test, and its Russian twin has the same ones."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from conftest import REPOSITORY, wait_for
+
+from compare_traces import read_trace, span_tree
+from send_requests import send
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+SCRIPTS = [block for block in BLOCKS if "server_" in block]
+
+# By which test each of the other commands is run.
+RUN_ELSEWHERE = {
+    "make lab": "test_lab.py",
+    "make test": ".ci/run",
+    "make local": "test_local.py",
+    "make verify-local": "test_local.py",
+    "make local PROGRAMS=jaeger": "below",
+    "make destroy": "conftest.py",
+    "ansible-playbook -i inventory/hosts.yml site.yml --check": "molecule/default",
+    "ansible-playbook -i inventory/hosts.yml site.yml": "molecule/default",
+    "ansible-playbook -i inventory/hosts.yml playbooks/verify.yml": "molecule/default",
+}
+
+
+def test_every_command_is_run_by_a_test():
+    others = [line for b in BLOCKS if b not in SCRIPTS for line in b.splitlines()]
+    assert set(others) == set(RUN_ELSEWHERE)
+    assert len(SCRIPTS) == 3
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z.][\w./-]*):", (REPOSITORY / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"`make ([a-z.][\w./-]*)", README)) <= targets
+
+
+def test_every_file_that_is_named_exists():
+    for path in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (REPOSITORY / path).exists(), path
+
+
+def test_the_twin_has_the_same_commands_links_and_headings():
+    twin = (REPOSITORY / "README.ru.md").read_text()
+    for pattern in r"^```\w+\n.*?^```", r"\]\([\w./-]+\)", r"`[^`\n]+`", r"^#+ ":
+        assert re.findall(pattern, twin, re.M | re.S) == re.findall(pattern, README, re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def jaeger(clone, mirror):
+    """Jaeger alone, by README's command; the address of its query API."""
+    url = "http://127.0.0.1:16686"
+    with subprocess.Popen(
+        ["make", "local", "PROGRAMS=jaeger"], cwd=clone, start_new_session=True
+    ) as local:
+        assert wait_for(lambda: send({"url": url}, 5)["status"] == 200, 900)
+        yield url
+        os.killpg(local.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, SCRIPTS[0].replace("manual", "programmatic")])
+def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
+    service = re.findall(r"(server_\w+)\.py", script)[-1]
+    with subprocess.Popen(["bash", "-ec", script], cwd=clone, start_new_session=True) as server:
+        try:
+            request = {"url": "http://127.0.0.1:8082/cars"}
+            response = wait_for(lambda: (r := send(request, 10))["status"] == 200 and r)
+            assert response, "the script does not answer on port 8082"
+            trace = wait_for(lambda: read_trace(jaeger, response["trace_id"]))
+        finally:
+            os.killpg(server.pid, signal.SIGINT)
+    assert trace, "no trace arrived"
+    root = span_tree(trace)[0]
+    assert (root["service"], root["kind"]) == (service, "server")
+    assert root["parent"] == response["span_id"]
