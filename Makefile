@@ -12,6 +12,8 @@ N ?= 10
 PROGRAMS ?=
 on_lab := ansible-playbook -i .lab/inventory.yml
 on_local := ansible-playbook -i inventory/local.yml
+vagrant_packages := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
+    dnsmasq-base iptables nftables iproute2 rsync openssh-client debootstrap e2fsprogs gnupg procps
 
 .PHONY: help
 help: ## list these commands
@@ -65,6 +67,12 @@ verify-local: .venv/.complete ## compare the traces of `make local` with what th
 test: lint ## run every test; needs root on a Debian-like Linux
 	@pytest
 
+.PHONY: test-vagrant
+test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
+	@dpkg-query --show $(vagrant_packages) >/dev/null 2>&1 || { echo 'Installing Vagrant, libvirt and QEMU ...'; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(vagrant_packages) >/dev/null; }
+	@pytest --exitfirst --capture=no tests/vagrant/check_vagrant.py
+
 .PHONY: lint
 lint: .venv/.complete ## check the code's form
 	@ansible-lint --offline
@@ -84,7 +92,7 @@ lock: .venv/.complete ## resolve the locked lists of packages anew
 can-make-hosts:
 	@[ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
 	    echo 'make lab needs root on a Debian-like Linux. Nothing was changed. Other doors:' >&2; \
-	    echo '  make local                                   no host: plain processes in this terminal' >&2; \
+	    echo '  make local                                   no host: plain processes in this terminal, on any Linux' >&2; \
 	    echo '  vagrant up                                   a virtual machine' >&2; \
 	    echo '  ansible-playbook -i <inventory> site.yml     a real server, over SSH' >&2; \
 	    exit 1; }

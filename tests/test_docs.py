@@ -63,7 +63,11 @@ def jaeger(clone, mirror):
         os.killpg(local.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, SCRIPTS[0].replace("manual", "programmatic")])
+@pytest.mark.parametrize(
+    "script",
+    [*SCRIPTS, SCRIPTS[0].replace("manual", "programmatic")],
+    ids=["manual", "automatic by flags", "automatic by variables", "programmatic"],
+)
 def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
     service = re.findall(r"(server_\w+)\.py", script)[-1]
     with subprocess.Popen(["bash", "-ec", script], cwd=clone, start_new_session=True) as server:
