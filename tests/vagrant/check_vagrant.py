@@ -33,6 +33,7 @@ STARTED = time.monotonic()
 # The first process of the cell: it makes the cell's folders and reaps what libvirt leaves behind.
 # It ends with this test, even a killed one, and the kernel then ends all others in the cell.
 CELL = """
+umount --recursive --lazy /sys
 mount -t sysfs sysfs /sys
 for directory in /etc/libvirt /run/libvirt /var/cache/libvirt /var/lib/libvirt /var/log/libvirt; do
     mkdir -p "$directory" "$0$directory"
@@ -114,7 +115,7 @@ class Cell:
         output = ""
         for line in ran.stdout:
             output += line
-            if show and line.strip():
+            if show and line.strip() and "Progress: " not in line:
                 print(f"{time.monotonic() - STARTED:6.0f} {line}", end="", flush=True)
         return ran.wait(), output
 
