@@ -25,8 +25,8 @@ options:
   traces:
     description: >-
       What to compare; C(title), C(service), C(trace_id) and C(span_id) as in the request's
-      traceparent, and C(expected), the root span as in playbooks/vars/expected_traces.yml, or
-      null for no trace.
+      traceparent, C(resource), attributes that the resource of every span must have, and
+      C(expected), the root span as in playbooks/vars/expected_traces.yml, or null for no trace.
     type: list
     elements: dict
     required: true
@@ -69,6 +69,7 @@ def span_tree(trace):
         nodes[span["spanID"]] = {
             "parent": parents[0] if parents else "none",
             "service": process["serviceName"],
+            "resource": {tag["key"]: tag["value"] for tag in process["tags"]},
             "name": span["operationName"],
             "kind": tags.get("span.kind", "internal"),
             "scope": tags.get("otel.scope.name", tags.get("otel.library.name", "")),
@@ -84,32 +85,39 @@ def span_tree(trace):
     return roots
 
 
-def expected_tree(node, service, parent):
+def expected_tree(node, service, resource, parent):
     """Return an expected node (dict) in the form of `span_tree`, whole."""
     return {
         "parent": parent,
         "service": service,
+        "resource": resource,
         "status": "unset",
         "exceptions": [],
         "attributes": {},
         **node,
-        "children": [expected_tree(c, service, "above") for c in node.get("children", [])],
+        "children": [
+            expected_tree(c, service, resource, "above") for c in node.get("children", [])
+        ],
     }
+
+
+NOTHING = {"resource": {}, "attributes": {}, "children": []}
 
 
 def lines(nodes, wanted, depth=0):
     """Describe nodes in lines of text; of the attributes only those of the wanted twin."""
     text = []
     for index, node in enumerate(nodes):
-        twin = wanted[index] if index < len(wanted) else {"attributes": {}, "children": []}
+        twin = wanted[index] if index < len(wanted) else NOTHING
         indent = "  " * depth
         above = node["parent"] if depth == 0 else "above"
         text.append(f"{indent}{node['service']}: {node['name']} [{node['kind']}] parent={above}")
         text.append(f"{indent}  scope={node['scope']} status={node['status']}")
         text += [f"{indent}  exception {name}" for name in node["exceptions"]]
-        for key in sorted(twin["attributes"]):
-            value = node["attributes"].get(key, "(absent)")
-            text.append(f"{indent}  {key}={json.dumps(value, ensure_ascii=False)}")
+        for part in "resource", "attributes":
+            for key in sorted(twin[part]):
+                value = node[part].get(key, "(absent)")
+                text.append(f"{indent}  {key}={json.dumps(value, ensure_ascii=False)}")
         text += lines(node["children"], twin["children"], depth + 1)
     return text
 
@@ -118,7 +126,9 @@ def difference(item, trace):
     """Return how a trace differs from what is expected, as text; empty if it does not."""
     wanted = []
     if item["expected"] is not None:
-        wanted = [expected_tree(item["expected"], item["service"], item["span_id"])]
+        wanted = [
+            expected_tree(item["expected"], item["service"], item["resource"], item["span_id"])
+        ]
     found = lines(span_tree(trace) if trace else [], wanted)
     wanted = lines(wanted, wanted)
     if found == wanted:

@@ -140,7 +140,8 @@ class Cell:
             "routes": "ip route",
             # Without libvirt's own chains, which stay, empty, as long as it runs.
             "firewall": "iptables-save | grep '^-A' | grep -v -- '-j LIBVIRT_' || true",
-            "processes": "ps --no-headers -eo comm | grep -E 'qemu|dnsmasq|^ssh$' || true",
+            "listeners": "ss --no-header --listening --tcp --udp --numeric | sort",
+            "processes": "ps --no-headers -eo comm | grep -E 'qemu|dnsmasq' || true",
         }
         return {name: self.run("sh", "-c", command)[1] for name, command in commands.items()}
 
