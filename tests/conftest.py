@@ -1,13 +1,19 @@
 """What the tests share: the mirror, a copy of the repository like a fresh clone, and a lab."""
 
+import codecs
 import os
+import pty
 import re
+import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,9 +69,15 @@ def copy_repository(target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory) -> Path:
+def clone() -> Path:
     """A fresh copy of the repository, without anything that was ever made in it."""
-    return copy_repository(tmp_path_factory.mktemp("clone") / "otel-lab")
+    clone = REPOSITORY / ".test/otel-lab"
+    # What a killed run left: its machines too.
+    for folder in ".lab", ".neighbour":
+        if (clone / folder).exists():
+            run("make", "destroy", cwd=clone, OTEL_LAB_DIRECTORY=str(clone / folder))
+    shutil.rmtree(clone, ignore_errors=True)
+    return copy_repository(clone)
 
 
 class Lab:
@@ -103,6 +115,61 @@ class Lab:
         )
         assert ran.returncode == 0, f"{command}: {ran.stdout}"
         return ran.stdout
+
+
+class Terminal:
+    """A shell in a terminal of its own, in which a command runs in the foreground."""
+
+    def __init__(self, folder: Path, command: str):
+        self.output = ""
+        self.ended = False
+        self._closing = False
+        self._changed = threading.Condition()
+        self._pid, self._keyboard = pty.fork()
+        if self._pid == 0:
+            for number in signal.SIGHUP, signal.SIGINT:
+                signal.signal(number, signal.SIG_DFL)
+            os.chdir(folder)
+            os.execvp("sh", ["sh", "-c", f"{command}; exit $?"])
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        # EIO: no process has the terminal any more.
+        with suppress(OSError):
+            while not self._closing:
+                if select.select([self._keyboard], [], [], 0.1)[0]:
+                    text = decode(os.read(self._keyboard, 65536))
+                    with self._changed:
+                        self.output += text
+                        self._changed.notify_all()
+        os.close(self._keyboard)
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, *texts: str, timeout: float = 60):
+        """Wait until all of `texts` were printed, at most `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.ended or all(text in self.output for text in texts), timeout
+            )
+            assert all(text in self.output for text in texts), self.output
+
+    def press_ctrl_c(self):
+        os.write(self._keyboard, b"\x03")
+
+    def close(self):
+        """Close the terminal's window; the kernel tells those in it by SIGHUP."""
+        self._closing = True
+
+    def exit_code(self) -> int:
+        """Wait until the shell has ended; negative if a signal ended it."""
+        deadline = time.monotonic() + 30
+        while (ended := os.waitpid(self._pid, os.WNOHANG))[0] == 0:
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+        return os.waitstatus_to_exitcode(ended[1])
 
 
 def machine_state() -> dict[str, str]:

@@ -1,12 +1,9 @@
 """README: its commands are run, here or by another test, and its Russian twin has the same ones."""
 
-import os
 import re
-import signal
-import subprocess
 
 import pytest
-from conftest import REPOSITORY, wait_for
+from conftest import REPOSITORY, Terminal, wait_for
 
 from compare_traces import read_trace, span_tree
 from send_requests import send
@@ -55,12 +52,12 @@ def test_the_twin_has_the_same_commands_links_and_headings():
 def jaeger(clone, mirror):
     """Jaeger alone, by README's command; the address of its query API."""
     url = "http://127.0.0.1:16686"
-    with subprocess.Popen(
-        ["make", "local", "PROGRAMS=jaeger"], cwd=clone, start_new_session=True
-    ) as local:
-        assert wait_for(lambda: send({"url": url}, 5)["status"] == 200, 900)
-        yield url
-        os.killpg(local.pid, signal.SIGINT)
+    local = Terminal(clone, "make local PROGRAMS=jaeger")
+    answers = wait_for(lambda: local.ended or send({"url": url}, 5)["status"] == 200, 900)
+    assert answers and not local.ended, local.output
+    yield url
+    local.press_ctrl_c()
+    local.exit_code()
 
 
 @pytest.mark.parametrize(
@@ -70,15 +67,14 @@ def jaeger(clone, mirror):
 )
 def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
     service = re.findall(r"(server_\w+)\.py", script)[-1]
-    with subprocess.Popen(["bash", "-ec", script], cwd=clone, start_new_session=True) as server:
-        try:
-            request = {"url": "http://127.0.0.1:8082/cars"}
-            response = wait_for(lambda: (r := send(request, 10))["status"] == 200 and r)
-            assert response, "the script does not answer on port 8082"
-            trace = wait_for(lambda: read_trace(jaeger, response["trace_id"]))
-        finally:
-            os.killpg(server.pid, signal.SIGINT)
-    assert trace, "no trace arrived"
+    server = Terminal(clone, script.strip())
+    request = {"url": "http://127.0.0.1:8082/cars"}
+    response = wait_for(lambda: (r := send(request, 10))["status"] == 200 and r)
+    assert response, server.output
+    trace = wait_for(lambda: read_trace(jaeger, response["trace_id"]))
+    server.press_ctrl_c()
+    server.exit_code()
+    assert trace, server.output
     root = span_tree(trace)[0]
     assert (root["service"], root["kind"]) == (service, "server")
     assert root["parent"] == response["span_id"]

@@ -1,5 +1,6 @@
 """The lab on its host: what README's commands promise, and that verify notices what is wrong."""
 
+import os
 import re
 import urllib.request
 from collections import Counter
@@ -23,6 +24,20 @@ CARS = UNITS[1:]
 def changes(output: str) -> list[int]:
     """The `changed=` counts in the recaps of all the plays in an output."""
     return [int(count) for count in re.findall(r"changed=(\d+)", output)]
+
+
+@pytest.mark.parametrize("program, answer", [("uname", "Darwin"), ("id", "1000")])
+def test_make_lab_names_the_other_doors_on_a_machine_that_cannot_do_it(
+    clone, tmp_path, program, answer
+):
+    (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
+    (tmp_path / program).chmod(0o755)
+    before = sorted(clone.iterdir())
+    refused = run("make", "lab", cwd=clone, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert refused.returncode != 0
+    for door in "make local", "vagrant up", "ansible-playbook -i <inventory> site.yml":
+        assert door in refused.stdout
+    assert sorted(clone.iterdir()) == before
 
 
 def test_make_lab_ends_with_every_address(lab):
@@ -221,13 +236,15 @@ def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):
 
 
 @pytest.fixture
-def neighbour(lab, tmp_path):
+def neighbour(lab):
     """A second machine on this one; a function that runs a command there as root."""
-    directory = {"OTEL_LAB_DIRECTORY": str(tmp_path)}
+    folder = lab.clone / ".neighbour"
+    folder.mkdir()
+    directory = {"OTEL_LAB_DIRECTORY": str(folder)}
     playbook = lab.clone / ".venv/bin/ansible-playbook"
     made = run(playbook, "playbooks/lab.yml", cwd=lab.clone, **directory)
     assert made.returncode == 0, made.stdout
-    inventory = tmp_path / "inventory.yml"
+    inventory = folder / "inventory.yml"
     ansible = playbook.with_name("ansible")
     yield lambda command: run(
         ansible, "-i", inventory, "lab", "-b", "-m", "ansible.builtin.shell", "-a", command

@@ -1,20 +1,15 @@
 """`make local`: the lab as plain processes in a terminal, until Ctrl-C."""
 
-import codecs
 import os
-import pty
 import re
-import select
 import signal
 import socket
-import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import run
+from conftest import Terminal, run
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LISTENERS = {
@@ -23,61 +18,6 @@ LISTENERS = {
     *(("tcp", port) for port in (8082, 8083, 8084)),
 }
 STARTED = r"(jaeger|manual|programmatic|automatic)\.1 started \(pid=(\d+)\)"
-
-
-class Terminal:
-    """A shell in a terminal of its own, in which a command runs in the foreground."""
-
-    def __init__(self, folder: Path, command: str):
-        self.output = ""
-        self.ended = False
-        self._closing = False
-        self._changed = threading.Condition()
-        self._pid, self._keyboard = pty.fork()
-        if self._pid == 0:
-            for number in signal.SIGHUP, signal.SIGINT:
-                signal.signal(number, signal.SIG_DFL)
-            os.chdir(folder)
-            os.execvp("sh", ["sh", "-c", f"{command}; exit $?"])
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        # EIO: no process has the terminal any more.
-        with suppress(OSError):
-            while not self._closing:
-                if select.select([self._keyboard], [], [], 0.1)[0]:
-                    text = decode(os.read(self._keyboard, 65536))
-                    with self._changed:
-                        self.output += text
-                        self._changed.notify_all()
-        os.close(self._keyboard)
-        with self._changed:
-            self.ended = True
-            self._changed.notify_all()
-
-    def wait_for(self, *texts: str, timeout: float = 60):
-        """Wait until all of `texts` were printed, at most `timeout` seconds."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self.ended or all(text in self.output for text in texts), timeout
-            )
-            assert all(text in self.output for text in texts), self.output
-
-    def press_ctrl_c(self):
-        os.write(self._keyboard, b"\x03")
-
-    def close(self):
-        """Close the terminal's window; the kernel tells those in it by SIGHUP."""
-        self._closing = True
-
-    def exit_code(self) -> int:
-        """Wait until the shell has ended; negative if a signal ended it."""
-        deadline = time.monotonic() + 30
-        while (ended := os.waitpid(self._pid, os.WNOHANG))[0] == 0:
-            assert time.monotonic() < deadline, self.output
-            time.sleep(0.02)
-        return os.waitstatus_to_exitcode(ended[1])
 
 
 def taken() -> set[tuple[str, int]]:
