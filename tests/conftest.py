@@ -19,6 +19,14 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+PROGRAMS = [
+    "example-hotrod",
+    "jaeger-agent",
+    "jaeger-all-in-one",
+    "jaeger-collector",
+    "jaeger-ingester",
+    "jaeger-query",
+]
 UNITS = ["jaeger", "car-manual", "car-programmatic", "car-automatic"]
 
 

@@ -16,17 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import UNITS, Lab
+from conftest import PROGRAMS, UNITS, Lab
 
 CARS = 8082, 8083, 8084  # Ports.
-PROGRAMS = [
-    "example-hotrod",
-    "jaeger-agent",
-    "jaeger-all-in-one",
-    "jaeger-collector",
-    "jaeger-ingester",
-    "jaeger-query",
-]
 
 
 def fingerprint(lab: Lab) -> set[str]:

@@ -235,6 +235,19 @@ def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):
     assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
 
 
+def test_a_run_makes_up_for_the_restart_that_an_interrupted_one_missed(lab):
+    # The service runs with another unit than the one that is, and should be, installed.
+    unit = "/etc/systemd/system/car-manual.service"
+    lab.ssh(
+        f"sed -i.orig s/OTLP_TIMEOUT=5/OTLP_TIMEOUT=6/ {unit} && systemctl daemon-reload"
+        f" && systemctl restart car-manual && mv {unit}.orig {unit}"
+    )
+    healed = lab.play("playbooks/cars.yml")
+    assert healed.returncode == 0, healed.stdout
+    process = "/proc/$(systemctl show car-manual --property=MainPID --value)/environ"
+    assert "OTLP_TIMEOUT=5" in lab.ssh(f"tr '\\0' '\\n' < {process}")
+
+
 @pytest.fixture
 def neighbour(lab):
     """A second machine on this one; a function that runs a command there as root."""

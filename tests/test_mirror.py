@@ -7,18 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import build_mirror
+from conftest import PROGRAMS, build_mirror
 
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-PROGRAMS = {
-    "example-hotrod",
-    "jaeger-agent",
-    "jaeger-all-in-one",
-    "jaeger-collector",
-    "jaeger-ingester",
-    "jaeger-query",
-}
 
 
 @pytest.fixture(scope="module", params=ELF_MACHINES)
