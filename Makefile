@@ -25,7 +25,7 @@ lab: can-make-hosts .venv/.complete ## make a systemd host here and put the lab 
 	@$(on_lab) site.yml
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=1
 	@echo; echo 'The lab stands, and one request to each mode waits in Jaeger:'; echo
-	@$(MAKE) --no-print-directory status
+	@$(MAKE) --no-print-directory status SHOWN='\1 \2 is \3'
 	@echo
 	@echo 'Next: make verify    compares the three traces with what they must be'
 	@echo '      make traffic   sends more requests (N=10)'
@@ -33,9 +33,10 @@ lab: can-make-hosts .venv/.complete ## make a systemd host here and put the lab 
 	@echo '      make destroy   takes the host away'
 
 .PHONY: status
+status: SHOWN ?= \1 \2
 status: has-lab ## a line for each endpoint; fails if one does not answer
 	@out=$$($(on_lab) playbooks/status.yml) || rc=$$?; \
-	sed -nE "s/^ +msg: ([a-z-]+) (http[^ ]+) is .*/\1 \2/p" <<<"$$out"; \
+	sed -nE 's/^ +msg: ([a-z-]+) (http[^ ]+) is (.*)/$(SHOWN)/p' <<<"$$out"; \
 	[ -z "$${rc-}" ] || { echo "$$out" >&2; exit "$$rc"; }
 
 .PHONY: verify

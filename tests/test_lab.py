@@ -40,9 +40,9 @@ def test_make_lab_names_the_other_doors_on_a_machine_that_cannot_do_it(
     assert sorted(clone.iterdir()) == before
 
 
-def test_make_lab_ends_with_every_address(lab):
+def test_make_lab_ends_with_every_service_its_state_and_its_address(lab):
     for name, address in ENDPOINTS.items():
-        assert f"{name} {address.format(lab.address)}" in lab.made
+        assert f"{name} {address.format(lab.address)} is active, answers" in lab.made
     assert "Next: make verify" in lab.made
 
 
