@@ -240,7 +240,7 @@ def test_a_run_makes_up_for_the_restart_that_an_interrupted_one_missed(lab):
     unit = "/etc/systemd/system/car-manual.service"
     lab.ssh(
         f"sed -i.orig s/OTLP_TIMEOUT=5/OTLP_TIMEOUT=6/ {unit} && systemctl daemon-reload"
-        f" && systemctl restart car-manual && mv {unit}.orig {unit}"
+        f" && systemctl restart car-manual && cp {unit}.orig {unit} && rm {unit}.orig"
     )
     healed = lab.play("playbooks/cars.yml")
     assert healed.returncode == 0, healed.stdout
