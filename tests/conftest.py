@@ -203,10 +203,15 @@ def lab(clone) -> Iterator[Lab]:
     made = lab.make("lab")
     assert made.returncode == 0, made.stdout
     lab.made = made.stdout
+    machine = re.search(r"lab_machine: (\S+)", lab.inventory.read_text())[1]
     yield lab
     destroyed = lab.make("destroy")
     assert destroyed.returncode == 0, destroyed.stdout
-    assert machine_state() == before
+    after = machine_state()
+    assert machine not in str(after) and machine.replace("-", "_") not in str(after)
+    # Another clone's lab that came or went meanwhile changes the machine too.
+    if after["state"] == before["state"]:
+        assert after == before
     assert not (clone / ".lab").exists() or not list((clone / ".lab").iterdir())
 
 
