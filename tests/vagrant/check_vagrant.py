@@ -77,8 +77,8 @@ class Cell:
     def connect(self) -> None:
         """Give the cell its way out."""
         pid = self.enter[1].partition("=")[2]
-        # That of a killed test goes a little later than its processes; that of another test stays.
-        wait_for(lambda: not Path(f"/sys/class/net/ve-{MACHINE}").exists())
+        # That of a killed test goes a minute later than its processes; that of another test stays.
+        wait_for(lambda: not Path(f"/sys/class/net/ve-{MACHINE}").exists(), seconds=180)
         must("ip", "link", "add", f"ve-{MACHINE}", "type", "veth", "peer", "host0", "netns", pid)
         must(REPOSITORY / "roles/nspawn_host/files/network", "up", MACHINE, NETWORK)
         gateway, address = (NETWORK[:-3] + str(252 + number) for number in (1, 2))
