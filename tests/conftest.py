@@ -190,9 +190,16 @@ def machine_state() -> dict[str, str]:
         "mounts": "findmnt --list --noheadings --output TARGET,FSTYPE",
         "forwarding": "cat /proc/sys/net/ipv4/ip_forward",
         "state": "find /run/otel-lab -name '*.machine' 2>/dev/null || true",
-        "processes": "grep -aslE 'systemd-nspawn|http.server' /proc/[0-9]*/cmdline || true",
     }
-    return {name: run("sh", "-c", command).stdout for name, command in commands.items()}
+    state = {name: run("sh", "-c", command).stdout for name, command in commands.items()}
+    processes = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end while its line is read.
+        with suppress(OSError):
+            processes.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    programs = "/usr/bin/systemd-nspawn ", "/usr/bin/python3 -m http.server "
+    state["processes"] = "\n".join(sorted(p for p in processes if p.startswith(programs)))
+    return state
 
 
 @pytest.fixture(scope="session")
