@@ -96,7 +96,7 @@ class Lab:
         self.inventory = clone / ".lab/inventory.yml"
 
     def make(self, *arguments: str):
-        """Run make in the clone, with an environment as poor as a user's."""
+        """Run make in the clone."""
         return run("make", "--no-print-directory", *arguments, cwd=self.clone)
 
     def play(self, playbook: str, *arguments: str):
