@@ -186,7 +186,7 @@ def machine_state() -> dict[str, str]:
         "network devices": "ip -oneline -br link",
         "addresses": "ip -oneline -br address",
         "routes": "ip route",
-        "firewall": "command -v nft >/dev/null && nft list ruleset || true",
+        "firewall": "command -v nft >/dev/null && nft --stateless list ruleset || true",
         "mounts": "findmnt --list --noheadings --output TARGET,FSTYPE",
         "forwarding": "cat /proc/sys/net/ipv4/ip_forward",
         "state": "find /run/otel-lab -name '*.machine' 2>/dev/null || true",

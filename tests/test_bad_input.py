@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAMS, UNITS, Lab
+from conftest import PROGRAMS, UNITS, Lab, run, wait_for
 
 CARS = 8082, 8083, 8084  # Ports.
 
@@ -57,7 +58,7 @@ VERSION = (
     "jaeger_version is {}, but a release of Jaeger 1 is named by three numbers. "
     "Nothing was changed. Write, for example, jaeger_version: 1.57.0"
 )
-ADDRESS = "{} is {}, but must be an address and a port from 1 to 65535, such as 127.0.0.1:"
+ADDRESS = "{} is {}, but must be an IP address and a port from 1 to 65535, such as 127.0.0.1:"
 KEY = (
     "jaeger_signing_key is {}, but must be the path on the controller of an armored public key. "
     "Nothing was changed."
@@ -67,6 +68,9 @@ SETTINGS = {
     "jaeger_version=v1.57.0": VERSION.format("v1.57.0"),
     "jaeger_version=2.1.0": VERSION.format("2.1.0"),
     "jaeger_memory_max_traces=0": "jaeger_memory_max_traces is 0, but must be 1 or more",
+    "jaeger_memory_max=100": "jaeger_memory_max is 100, but Jaeger needs 256 MiB or more.",
+    "jaeger_badger_span_store_ttl=3d": "jaeger_badger_span_store_ttl is 3d, but must be a duration "
+    "such as 72h or 90m. Nothing was changed.",
     # Ansible's own check of the types, and its words.
     "jaeger_memory_max_traces=many": "'jaeger_memory_max_traces' is of type str and we were unable "
     "to convert to int: \"'many'\" cannot be converted to an int",
@@ -86,9 +90,8 @@ SETTINGS = {
     "jaeger_signing_key=/etc/hostname": KEY.format("/etc/hostname"),
     "car_app_manual_bind=127.0.0.1:0": ADDRESS.format("car_app_manual_bind", "127.0.0.1:0"),
     "car_app_manual_bind=localhost": ADDRESS.format("car_app_manual_bind", "localhost"),
-    "car_app_manual_bind=127.0.0.1:8083": "Two modes have one port: 127.0.0.1:8083, 0.0.0.0:8083, "
-    "0.0.0.0:8084. Nothing was changed. Give each of car_app_manual_bind, "
-    "car_app_programmatic_bind and car_app_automatic_bind a port of its own.",
+    "car_app_manual_bind=127.0.0.1:8083": "car_app_manual_bind and car_app_programmatic_bind "
+    "have one port, 8083. Nothing was changed. Give each a port of its own.",
     "car_app_otlp_endpoint=127.0.0.1:4317": "car_app_otlp_endpoint is 127.0.0.1:4317, but must be "
     "a URL with scheme and port, such as http://127.0.0.1:4317",
     "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 second or more. "
@@ -107,6 +110,29 @@ def test_a_wrong_setting_is_refused_before_any_change(lab, setting, message):
     assert "changed=0" in said
 
 
+STRANGER = "python3 -m http.server --bind 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "setting"),
+    [("jaeger", "jaeger_admin_http_host_port"), ("cars", "car_app_manual_bind")],
+)
+def test_a_port_that_a_stranger_has_is_refused_before_any_change(lab, playbook, setting):
+    lab.ssh(f"systemd-run --quiet --unit=stranger {STRANGER} 9082")
+    try:
+        assert wait_for(lambda: ":9082 " in lab.ssh("ss --listening --tcp --numeric"))
+        process = lab.ssh("systemctl show --value --property=MainPID stranger").strip()
+        with untouched(lab):
+            said = refusal(lab.play(f"playbooks/{playbook}.yml", "-e", f"{setting}=0.0.0.0:9082"))
+    finally:
+        lab.ssh("systemctl stop stranger")
+    assert (
+        f"{setting} is 0.0.0.0:9082, but lab has a program there already: python3, process "
+        f"{process}. Nothing was changed. End that program, or set another port in {setting}."
+    ) in said
+    assert "changed=0" in said
+
+
 def test_an_architecture_without_a_release_is_refused_before_any_change(lab):
     with untouched(lab):
         only = '{"__jaeger_architectures": {"riscv64": "riscv64"}}'
@@ -120,23 +146,13 @@ def test_an_architecture_without_a_release_is_refused_before_any_change(lab):
 
 @pytest.mark.parametrize("playbook", ["jaeger", "cars"])
 def test_a_host_without_systemd_is_refused_before_any_change(lab, playbook):
-    # A Python for which process 1 is a shell and systemd's folder empty, as in many a container.
-    python = "/tmp/python-without-systemd"
-    lab.ssh(
-        f"""cat > {python} <<'END'
-#!/bin/sh
-exec unshare --mount --pid --fork --mount-proc sh -c \
-    'mount -t tmpfs none /run/systemd; /usr/bin/python3 "$@"; exit $?' sh "$@"
-END
-chmod 755 {python}"""
-    )
-    try:
-        with untouched(lab):
-            said = refusal(
-                lab.play(f"playbooks/{playbook}.yml", "-e", f"ansible_python_interpreter={python}")
-            )
-    finally:
-        lab.ssh(f"rm {python}")
+    with untouched(lab):
+        # Its folder is out of sight, as it would be if something else ran the host.
+        lab.ssh("mount -t tmpfs none /run/systemd")
+        try:
+            said = refusal(lab.play(f"playbooks/{playbook}.yml"))
+        finally:
+            lab.ssh("umount /run/systemd")
     assert (
         "lab is not run by systemd (there is no /run/systemd/system), but the services are systemd "
         "units. Nothing was changed. Choose a host that boots systemd."
@@ -158,6 +174,18 @@ def test_a_host_without_python_is_refused_before_any_change(lab, playbook):
         "Install it on the host (Debian, Ubuntu: apt-get install python3;"
     ) in said
     assert "changed=0" in said
+
+
+@pytest.mark.parametrize("playbook", ["site", "playbooks/verify", "playbooks/status"])
+def test_an_inventory_without_hosts_is_refused(clone, tmp_path, playbook):
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("jaegers: {hosts: {server.example.org: }}\n")
+    ansible = Path(sys.executable).with_name("ansible-playbook")
+    said = refusal(run(ansible, "-i", inventory, f"{playbook}.yml", cwd=clone))
+    assert (
+        f"The inventory ({inventory}) names no host in the group jaeger. Nothing was changed. "
+        "Write your host into the groups jaeger and cars, as inventory/hosts.yml shows"
+    ) in said
 
 
 class ReleaseServer(ThreadingHTTPServer):
@@ -304,7 +332,7 @@ def an_archive_without_a_program(release):
 
 FETCH = "Download the archive and its signature"
 VERIFY = "Verify the signature"
-CONTENT = "Check that the archive holds Jaeger's programs"
+CONTENT = "Unpack the programs, and let the whole release appear at once"
 
 
 FAULTS = [
@@ -338,6 +366,17 @@ def test_a_bad_download_leaves_the_running_version_untouched(release, fault, ste
     assert f"that jaeger_signing_key ({release.key}) is the key that signed it" in said
 
 
+@pytest.mark.parametrize("fault", [no_archive, one_bit_altered])
+def test_a_bad_download_on_the_controller_leaves_nothing_in_its_cache(release, tmp_path, fault):
+    fault(release)
+    with untouched(release.lab):
+        said = refusal(
+            release.install("jaeger_download_on=controller", f"jaeger_download_cache={tmp_path}")
+        )
+    assert "Jaeger 1.58.0 was not installed, and what ran before goes on running unchanged." in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_server_that_never_answers_is_not_awaited_forever(release, silent):
     with untouched(release.lab):
         said = refusal(release.install(f"jaeger_release_url={silent}", "jaeger_download_timeout=2"))
@@ -362,6 +401,4 @@ def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release):
     assert lab.ssh("ls --almost-all /opt/jaeger").startswith("jaeger-1.57.0-linux-")
     good = lab.play("site.yml")
     assert good.returncode == 0, good.stdout
-    assert re.findall(r"changed=\d+ +unreachable=0 +failed=0", good.stdout) == [
-        "changed=0    unreachable=0    failed=0"
-    ], good.stdout
+    assert set(re.findall(r"changed=\d+", good.stdout)) == {"changed=0"}, good.stdout
