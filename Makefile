@@ -68,6 +68,10 @@ verify-local: .venv/.complete ## compare the traces of `make local` with what th
 test: lint ## run every test; needs root on a Debian-like Linux
 	@pytest
 
+.PHONY: reliability
+reliability: .venv/.complete ## write docs/reliability.md from the tests of faults; needs root on a Debian-like Linux
+	@pytest tests/test_faults.py --table docs/reliability.md
+
 .PHONY: test-vagrant
 test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
 	@dpkg-query --show $(vagrant_packages) >/dev/null 2>&1 || { echo 'Installing Vagrant, libvirt and QEMU ...'; apt-get update -qq; \

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, insert, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+from sqlalchemy.pool import NullPool
 
 # The file stands beside this module, so that it is the same one from every working directory.
 DATABASE_URL = os.environ.get(
     "CAR_APP_DATABASE_URL", f"sqlite:///{Path(__file__).resolve().with_name('cars.db')}"
 )
 
-engine = create_engine(DATABASE_URL)
+# A pooled connection would go on reading a file of SQLite's that was replaced.
+engine = create_engine(
+    DATABASE_URL, poolclass=NullPool if DATABASE_URL.startswith("sqlite") else None
+)
 
 
 class Base(MappedAsDataclass, DeclarativeBase):

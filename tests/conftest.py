@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +28,14 @@ PROGRAMS = [
     "jaeger-ingester",
     "jaeger-query",
 ]
-UNITS = ["jaeger", "car-manual", "car-programmatic", "car-automatic"]
+CARS = ["car-manual", "car-programmatic", "car-automatic"]
+UNITS = ["jaeger", *CARS]
+ENDPOINTS = {
+    "jaeger-ui": "http://{}:16686/",
+    "car-manual": "http://{}:8082/cars",
+    "car-programmatic": "http://{}:8083/cars",
+    "car-automatic": "http://{}:8084/cars",
+}
 
 
 def run(*command: str | Path, cwd: Path = REPOSITORY, **environment: str):
@@ -109,6 +117,12 @@ class Lab:
             cwd=self.clone,
         )
 
+    def must_play(self, playbook: str, *arguments: str) -> str:
+        """Run a playbook of the clone that must succeed; return its output."""
+        ran = self.play(playbook, *arguments)
+        assert ran.returncode == 0, ran.stdout
+        return ran.stdout
+
     @property
     def address(self) -> str:
         """The host's IPv4 address."""
@@ -123,6 +137,16 @@ class Lab:
         )
         assert ran.returncode == 0, f"{command}: {ran.stdout}"
         return ran.stdout
+
+
+def has_trace(lab: Lab, trace_id: str) -> bool:
+    """Whether Jaeger knows the trace and it has a server span."""
+    url = f"http://{lab.address}:16686/api/traces/{trace_id}"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return '"server"' in answer.read().decode()
+    except OSError:
+        return False
 
 
 class Terminal:
@@ -231,3 +255,32 @@ def pytest_runtest_makereport(item, call):
         units = " ".join(f"--unit={unit}" for unit in UNITS)
         report.sections.append(("journal", lab.ssh(f"journalctl --no-pager --lines=60 {units}")))
     return report
+
+
+def pytest_addoption(parser):
+    parser.addoption("--table", help="write what the tests of faults measured to this file")
+
+
+ROWS = pytest.StashKey[list[tuple[str, str, str, str]]]()
+
+
+@pytest.fixture
+def measured(request):
+    """A function that notes what the test measured (text), for its row of docs/reliability.md."""
+    done, _, must = request.function.__doc__.partition("\n")
+    name = request.function.__name__.removeprefix("test_").replace("_", " ")
+
+    def note(text: str):
+        rows = request.config.stash.setdefault(ROWS, [])
+        rows.append((name, done, " ".join(must.split()), text))
+
+    return note
+
+
+def pytest_sessionfinish(session):
+    if table := session.config.getoption("--table"):
+        rows = session.config.stash.get(ROWS, [])
+        head = ("behaviour", "what is done", "what must come of it", "what was measured")
+        lines = [f"| {' | '.join(line)} |\n" for line in (head, ("---",) * 4, *rows)]
+        title = "# What faults do to the lab\n\nWritten by `make reliability`.\n\n"
+        Path(table).write_text(title + "".join(lines))

@@ -3,22 +3,12 @@
 import os
 import re
 import urllib.request
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from conftest import UNITS, Lab, run, wait_for
+from conftest import CARS, ENDPOINTS, UNITS, Lab, run
 
 from send_requests import send
-
-ENDPOINTS = {
-    "jaeger-ui": "http://{}:16686/",
-    "car-manual": "http://{}:8082/cars",
-    "car-programmatic": "http://{}:8083/cars",
-    "car-automatic": "http://{}:8084/cars",
-}
-CARS = UNITS[1:]
 
 
 def changes(output: str) -> list[int]:
@@ -243,13 +233,13 @@ def test_a_run_makes_up_for_the_restart_that_an_interrupted_one_missed(lab):
     # The service runs with another unit than the one that is, and should be, installed.
     unit = "/etc/systemd/system/car-manual.service"
     lab.ssh(
-        f"sed -i.orig s/OTLP_TIMEOUT=5/OTLP_TIMEOUT=6/ {unit} && systemctl daemon-reload"
+        f"sed -i.orig s/OTLP_TIMEOUT=35/OTLP_TIMEOUT=36/ {unit} && systemctl daemon-reload"
         f" && systemctl restart car-manual && cp {unit}.orig {unit} && rm {unit}.orig"
     )
     healed = lab.play("playbooks/cars.yml")
     assert healed.returncode == 0, healed.stdout
     process = "/proc/$(systemctl show car-manual --property=MainPID --value)/environ"
-    assert "OTLP_TIMEOUT=5" in lab.ssh(f"tr '\\0' '\\n' < {process}")
+    assert "OTLP_TIMEOUT=35" in lab.ssh(f"tr '\\0' '\\n' < {process}")
 
 
 def test_a_run_makes_up_for_the_restart_that_new_settings_missed(lab):
@@ -312,33 +302,3 @@ def test_the_cars_answer_without_jaeger(lab):
         for unit in CARS:
             response = send({"url": ENDPOINTS[unit].format(lab.address)}, timeout=10)
             assert response["status"] == 200, response
-
-
-def test_no_request_fails_and_no_trace_is_lost_while_each_car_service_restarts(lab):
-    requests = [{"url": ENDPOINTS[unit].format(lab.address), "unit": unit} for unit in CARS] * 200
-
-    def restart_each():
-        for unit in CARS:
-            lab.ssh(f"systemctl restart {unit}")
-
-    with ThreadPoolExecutor(100) as pool, ThreadPoolExecutor(1) as restarts:
-        restarted = restarts.submit(restart_each)
-        responses = list(pool.map(lambda request: send(request, timeout=30), requests))
-        restarted.result()
-    assert Counter((r["unit"], r["error"]) for r in responses if r["status"] != 200) == {}
-
-    def missing() -> list[dict]:
-        return [r for r in responses if not has_trace(lab, r["trace_id"])]
-
-    wait_for(lambda: not missing())
-    assert Counter(response["unit"] for response in missing()) == {}
-
-
-def has_trace(lab: Lab, trace_id: str) -> bool:
-    """Whether Jaeger knows the trace and it has a server span."""
-    url = f"http://{lab.address}:16686/api/traces/{trace_id}"
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return '"server"' in answer.read().decode()
-    except urllib.error.HTTPError:
-        return False

@@ -54,7 +54,7 @@ class Cell:
     """
 
     def __init__(self, scratch: Path, clone: Path):
-        self.scratch = scratch
+        self.scratch, self.clone = scratch, clone
         self.environment = {
             **os.environ,
             "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}",
@@ -226,6 +226,34 @@ def verify(cell: Cell) -> None:
 
 def test_the_vagrantfile_is_valid(cell):
     assert cell.must("vagrant", "validate") == "Vagrantfile validated successfully.\n"
+
+
+def test_a_computer_without_ansible_is_told_how_to_get_it(cell):
+    hidden = cell.clone / ".venv.hidden"
+    (cell.clone / ".venv").rename(hidden)
+    try:
+        status, said = cell.run("env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "vagrant", "up")
+    finally:
+        hidden.rename(cell.clone / ".venv")
+    assert status != 0
+    assert "The lab needs Ansible 2.19 or later on this computer. Nothing was changed." in said
+    assert "set OTEL_LAB_ANSIBLE=guest" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["OTEL_LAB_BOX=otel-lab/nothing", "vagrant", "up"], "otel-lab/nothing"),
+        (["vagrant", "up", "--provider=virtualbox"], "could not detect VirtualBox"),
+        (["LIBVIRT_DEFAULT_URI=qemu+unix:///nowhere", "vagrant", "up"], "libvirt"),
+    ],
+    ids=["a missing box", "a missing provider", "a missing libvirt"],
+)
+def test_vagrant_names(cell, command, words):
+    status, said = cell.run("env", *command)
+    print(said)
+    assert status != 0
+    assert words in said
 
 
 def test_up_makes_the_lab_and_says_where_it_answers(cell):

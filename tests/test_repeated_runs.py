@@ -1,0 +1,86 @@
+"""Runs that are killed, doubled or taken back: the next one ends as if nothing had been."""
+
+import os
+import signal
+import subprocess
+from itertools import islice
+
+import pytest
+from conftest import Lab
+
+# No file's time and no random name; the contents by their sums.
+LIST_ALL = (
+    "find /etc /opt /usr/local /var/lib/car-app /var/lib/jaeger -xdev"
+    r" \( -name '.partial.*' -o -name '*.pyc' \) -prune -o -printf '%p %y %m %u:%g %l\n'"
+    " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev -type f"
+    " ! -name '*.pyc' -print0 | sort -z | xargs -0r sha256sum;"
+    " getent passwd jaeger car-app; systemctl is-active jaeger car-manual car-automatic || true"
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lab) -> tuple[str, str, int]:
+    """The host without the lab, and with it; and how many tasks a run has."""
+    lab.must_play("playbooks/teardown.yml")
+    without = lab.ssh(LIST_ALL + "; true")
+    said = lab.must_play("site.yml")
+    return without, lab.ssh(LIST_ALL), said.count("\nTASK [")
+
+
+def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed):
+    without, _, _ = undisturbed
+    strangers = "/usr/local/bin/jaeger-agent", "/usr/local/bin/stranger"
+    for path in strangers:
+        lab.ssh(f"cp /bin/true {path}")
+    lab.must_play("playbooks/teardown.yml")
+    for path in strangers:
+        lab.ssh(f"cmp /bin/true {path} && rm {path}")
+    assert lab.ssh(LIST_ALL + "; true") == without
+    named = "\\( -name '*jaeger*' -o -name 'car-*' -o -name 'car_*' \\)"
+    left = lab.ssh(f"find / -xdev {named} -not -path '/proc/*' -not -path '/var/log/*'")
+    assert left == ""
+    assert lab.ssh("systemctl list-units --all --no-legend 'car-*' 'jaeger*'") == ""
+    lab.must_play("site.yml")
+
+
+def test_teardown_keeps_data_that_is_asked_for(lab, undisturbed):
+    before = lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db")
+    lab.must_play("playbooks/teardown.yml", "-e", '{"car_app_keep_data": true}')
+    assert lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db") == before
+    assert "changed=" in lab.must_play("site.yml")
+    assert lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db") == before
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
+def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, part):
+    _, expected, tasks = undisturbed
+    lab.must_play("playbooks/teardown.yml")
+    run = start(lab)
+    # Most of the time goes to a few tasks in the middle, and so most of the kills.
+    for _ in islice((line for line in run.stdout if line.startswith("TASK [")), tasks * part // 6):
+        pass
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    lab.must_play("site.yml")
+    assert lab.ssh(LIST_ALL) == expected
+
+
+def test_two_runs_at_once_both_end_well(lab, undisturbed):
+    _, expected, _ = undisturbed
+    lab.must_play("playbooks/teardown.yml")
+    runs = [start(lab), start(lab)]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
+    assert lab.ssh(LIST_ALL) == expected
+
+
+def start(lab: Lab) -> subprocess.Popen:
+    """Start site.yml, in a process group of its own."""
+    return subprocess.Popen(
+        [lab.clone / ".venv/bin/ansible-playbook", f"--inventory={lab.inventory}", "site.yml"],
+        cwd=lab.clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
