@@ -3,9 +3,9 @@
 # Every worker imports the app for itself (no preload_app), and so has a span exporter of its own.
 workers = 2
 worker_class = "gthread"
-# A request sleeps for a second, so a hundred at once need a hundred threads. Each worker has enough
-# for all of them, as the kernel does not share connections out evenly.
-threads = 128
+# A request sleeps for a second, so a hundred at once need a hundred threads, and a client that
+# sends slowly holds one as long as it likes. They are made as they are needed.
+threads = 512
 
 # Seconds that a stopping worker has for the requests at hand: longer than the longest one.
 graceful_timeout = 25

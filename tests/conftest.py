@@ -59,11 +59,10 @@ def wait_for(condition, seconds: float = 30):
     return value
 
 
-def build_mirror(**environment: str) -> tuple[Path, str]:
+def build_mirror(*arguments: str, **environment: str) -> tuple[Path, str]:
     """Run playbooks/mirror.yml; return the mirror's folder and all that the run said."""
-    built = run(
-        Path(sys.executable).with_name("ansible-playbook"), "playbooks/mirror.yml", **environment
-    )
+    ansible = Path(sys.executable).with_name("ansible-playbook")
+    built = run(ansible, "playbooks/mirror.yml", *arguments, **environment)
     assert built.returncode == 0, built.stdout
     return Path(re.search(r"mirror_directory: (.+)", built.stdout)[1]), built.stdout
 

@@ -20,6 +20,7 @@ RUN_ELSEWHERE = {
     "make verify-local": "test_local.py",
     "make local PROGRAMS=jaeger": "below",
     "make destroy": "conftest.py",
+    "ansible-playbook -i inventory/hosts.yml playbooks/teardown.yml": "test_repeated_runs.py",
     "ansible-playbook -i inventory/hosts.yml site.yml --check": "molecule/default",
     "ansible-playbook -i inventory/hosts.yml site.yml": "molecule/default",
     "ansible-playbook -i inventory/hosts.yml playbooks/verify.yml": "molecule/default",

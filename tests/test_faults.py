@@ -5,11 +5,13 @@ docs/reliability.md, which `make reliability` writes. Traces are kept on disk he
 Jaeger would empty its memory.
 """
 
+import shlex
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from statistics import median
 from threading import Event
 
@@ -260,3 +262,98 @@ def test_a_broken_database_is_an_error_that_ends_with_its_repair(disk, measured,
     assert wait_for(lambda: all(is_error(disk, response["trace_id"]) for response in responses))
     assert [answers(disk, unit) for unit in CARS] == [200] * len(CARS)
     measured(f"{fault}: 500 and an error span in each mode, then 200")
+
+
+BAD_REQUESTS = {
+    "an unknown method": ("BREW /cars HTTP/1.1", {405}),
+    "an unknown path": ("GET /trains HTTP/1.1", {404}),
+    "no request at all": ("\x00\x01\x02", {400}),
+    "a header of 1 MB": ("GET /cars HTTP/1.1\r\nlong: " + "x" * 1_000_000, {400, 431}),
+    "a malformed traceparent": ("GET /cars HTTP/1.1\r\ntraceparent: 00-zz-zz-01", {200}),
+    "a huge traceparent": ("GET /cars HTTP/1.1\r\ntraceparent: " + "0" * 8000, {200}),
+    "a malformed baggage": ("GET /cars HTTP/1.1\r\nbaggage: =,;=%%%,", {200}),
+    "a huge baggage": ("GET /cars HTTP/1.1\r\nbaggage: " + "a=b," * 2000, {200}),
+}
+
+
+def answer_to(lab: Lab, unit: str, request: str) -> int:
+    """The status of the answer to a raw request, 0 if the connection is closed without one."""
+    host, port = ENDPOINTS[unit].format(lab.address).split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        # It may close while a long request is being sent.
+        with suppress(OSError):
+            connection.sendall(f"{request}\r\nHost: lab\r\nConnection: close\r\n\r\n".encode())
+        with suppress(OSError):
+            return int(connection.recv(64).split()[1])
+    return 0
+
+
+@pytest.mark.parametrize("request_line", BAD_REQUESTS)
+def test_a_bad_request_harms_nobody(disk, measured, request_line):
+    """A client sends an unknown method, a header of 1 MB, a malformed traceparent and the like
+    It is refused, or answered as if that header were not there; no process ends"""
+    request, statuses = BAD_REQUESTS[request_line]
+    before = [disk.ssh(f"pgrep --full gunicorn.*{unit[4:]}") for unit in CARS]
+    found = {answer_to(disk, unit, request) for unit in CARS}
+    # A client that is still sending may see the connection end before the answer.
+    assert found <= statuses | ({0} if len(request) > 100_000 else set())
+    assert [answers(disk, unit) for unit in CARS] == [200] * len(CARS)
+    assert [disk.ssh(f"pgrep --full gunicorn.*{unit[4:]}") for unit in CARS] == before
+    measured(f"{request_line}: {', '.join(map(str, sorted(found)))}")
+
+
+def test_clients_that_send_a_byte_a_second_hold_up_nobody(disk, measured):
+    """300 clients send their requests to a mode a byte a second
+    Requests of others are answered as ever"""
+    host, port = ENDPOINTS["car-manual"].format(disk.address).split("/")[2].split(":")
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            for _ in range(300)
+        ]
+        quick = []
+        for byte in b"GET /car":
+            for connection in slow:
+                connection.send(bytes([byte]))
+            quick.append(send({"url": ENDPOINTS["car-manual"].format(disk.address)}, 30))
+    assert [response["status"] for response in quick] == [200] * len(quick)
+    slowest = max(response["seconds"] for response in quick)
+    assert slowest < 3
+    measured(f"{len(quick)} requests beside them, the slowest took {slowest:.1f} s")
+
+
+# Sends batches of 500 spans by OTLP over HTTP, as fast as Jaeger takes them.
+FLOOD = """
+import json, os, threading, urllib.request
+def flood():
+    for _ in range(300):
+        spans = [{"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "flood",
+                  "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+                  "attributes": [{"key": "k", "value": {"stringValue": "v" * 200}}]}
+                 for _ in range(500)]
+        body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+        message = urllib.request.Request("http://127.0.0.1:4318/v1/traces", body,
+                                         {"Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(message, timeout=30).read()
+        except OSError:
+            pass
+threads = [threading.Thread(target=flood) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_a_flood_of_spans_stays_within_the_bound_of_memory(disk, measured):
+    """600 000 spans are sent to Jaeger as fast as it takes them, which keeps a fraction of them
+    Its memory stays under jaeger_memory_max, and no request fails"""
+    disk.must_play("playbooks/jaeger.yml")
+    with load(disk, 5) as sent:
+        wait_for_more(sent, 10)
+        disk.ssh(f"python3 -c {shlex.quote(FLOOD)}")
+        wait_for_more(sent, 10)
+    assert failed(results(sent)) == {}
+    process = main_process(disk, "jaeger")
+    peak = int(disk.ssh(f"awk '/VmHWM/ {{ print $2 }}' /proc/{process}/status")) // 1024
+    assert peak < 1024
+    measured(f"{peak} MiB at most, {len(sent)} requests answered")

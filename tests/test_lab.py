@@ -1,5 +1,6 @@
 """The lab on its host: what README's commands promise, and that verify notices what is wrong."""
 
+import json
 import os
 import re
 import urllib.request
@@ -302,3 +303,23 @@ def test_the_cars_answer_without_jaeger(lab):
         for unit in CARS:
             response = send({"url": ENDPOINTS[unit].format(lab.address)}, timeout=10)
             assert response["status"] == 200, response
+
+
+# What stays open, of systemd-analyze's list: the internet sockets and the host's network, which the
+# services are there for; the host's root, of which nothing is writable; and the clock's device, to
+# read, which ProtectClock= itself allows.
+def test_services_that_are_open_to_nobody_are_exposed_by_one_point_at_most(lab):
+    settings = {
+        "jaeger_query_http_server_host_port": "127.0.0.1:16686",
+        "car_app_manual_bind": "127.0.0.1:8082",
+        "car_app_programmatic_bind": "127.0.0.1:8083",
+        "car_app_automatic_bind": "127.0.0.1:8084",
+    }
+    try:
+        lab.must_play("site.yml", "-e", json.dumps(settings))
+        table = lab.ssh("systemd-analyze security --no-pager")
+        lab.must_play("playbooks/verify.yml", "-e", json.dumps(settings))
+    finally:
+        lab.must_play("site.yml")
+    exposure = dict(re.findall(r"^(jaeger|car-\w+)\.service +([\d.]+)", table, re.MULTILINE))
+    assert {unit: float(exposure[unit]) for unit in UNITS if float(exposure[unit]) > 1.0} == {}
