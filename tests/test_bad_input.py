@@ -379,6 +379,17 @@ def test_a_bad_download_on_the_controller_leaves_nothing_in_its_cache(release, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_leaves_the_running_version_untouched(release):
+    with untouched(release.lab):
+        release.lab.ssh("mount -t tmpfs -o size=16k none /opt/jaeger")
+        try:
+            said = refusal(release.install())
+        finally:
+            release.lab.ssh("umount /opt/jaeger")
+    assert "Jaeger 1.58.0 was not installed, and what ran before goes on running unchanged." in said
+    assert "No space left on device" in said
+
+
 def test_a_server_that_never_answers_is_not_awaited_forever(release, silent):
     with untouched(release.lab):
         said = refusal(release.install(f"jaeger_release_url={silent}", "jaeger_download_timeout=2"))

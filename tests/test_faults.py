@@ -165,15 +165,15 @@ def main_process(lab: Lab, unit: str) -> str:
     return lab.ssh(f"systemctl show --value --property=MainPID {unit}").strip()
 
 
+def workers(lab: Lab, unit: str) -> list[str]:
+    return lab.ssh(f"pgrep --parent {main_process(lab, unit)} || true").split()
+
+
 def replace_worker(lab: Lab, unit: str) -> None:
     """Kill one of a unit's workers, and wait until there are two again."""
-
-    def workers() -> list[str]:
-        return lab.ssh(f"pgrep --parent {main_process(lab, unit)} || true").split()
-
-    before = workers()
+    before = workers(lab, unit)
     lab.ssh(f"kill -KILL {before[0]}")
-    assert wait_for(lambda: len(now := workers()) == 2 and now != before)
+    assert wait_for(lambda: len(now := workers(lab, unit)) == 2 and now != before)
 
 
 def test_a_killed_worker_is_replaced_and_loses_at_most_what_it_held(disk, measured):
@@ -264,6 +264,28 @@ def test_a_broken_database_is_an_error_that_ends_with_its_repair(disk, measured,
     measured(f"{fault}: 500 and an error span in each mode, then 200")
 
 
+def test_a_full_disk_is_told_and_ends_with_its_repair(disk, measured):
+    """The disk under Jaeger's traces is filled while spans come
+    The cars answer, the journal says what is full, and Jaeger is back once there is room"""
+    folder = "/var/lib/jaeger"
+    disk.ssh(f"systemctl stop jaeger && mount -t tmpfs -o size=300m,mode=0700 none {folder}")
+    try:
+        disk.ssh(f"chown jaeger: {folder} && systemctl start jaeger")
+        free = f"$(df --output=avail -B1 {folder} | tail -1)"
+        disk.ssh(f"fallocate -l {free} {folder}/filler || true")
+        with load(disk) as sent:
+            message = f"{folder} is full: Jaeger starts when 256 MB of its disk are free."
+            journal = "journalctl --unit=jaeger --lines=100 --output=cat"
+            assert wait_for(lambda: message in disk.ssh(journal), 60)
+            wait_for_more(sent)
+        assert failed(results(sent)) == {}
+        disk.ssh(f"rm {folder}/filler")
+        assert wait_for(lambda: answers(disk, "jaeger-ui") == 200)
+    finally:
+        disk.ssh(f"systemctl stop jaeger && umount {folder} && systemctl start jaeger")
+    measured(f"{len(sent)} requests answered meanwhile")
+
+
 BAD_REQUESTS = {
     "an unknown method": ("BREW /cars HTTP/1.1", {405}),
     "an unknown path": ("GET /trains HTTP/1.1", {404}),
@@ -293,12 +315,12 @@ def test_a_bad_request_harms_nobody(disk, measured, request_line):
     """A client sends an unknown method, a header of 1 MB, a malformed traceparent and the like
     It is refused, or answered as if that header were not there; no process ends"""
     request, statuses = BAD_REQUESTS[request_line]
-    before = [disk.ssh(f"pgrep --full gunicorn.*{unit[4:]}") for unit in CARS]
+    before = [workers(disk, unit) for unit in CARS]
     found = {answer_to(disk, unit, request) for unit in CARS}
     # A client that is still sending may see the connection end before the answer.
     assert found <= statuses | ({0} if len(request) > 100_000 else set())
     assert [answers(disk, unit) for unit in CARS] == [200] * len(CARS)
-    assert [disk.ssh(f"pgrep --full gunicorn.*{unit[4:]}") for unit in CARS] == before
+    assert [workers(disk, unit) for unit in CARS] == before
     measured(f"{request_line}: {', '.join(map(str, sorted(found)))}")
 
 
