@@ -6,7 +6,9 @@ import io
 import ipaddress
 import os
 import re
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -17,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAMS, UNITS, Lab, run, wait_for
+from conftest import PROGRAMS, REPOSITORY, UNITS, Lab, run, wait_for
 
 CARS = 8082, 8083, 8084  # Ports.
 
@@ -63,6 +65,13 @@ KEY = (
     "jaeger_signing_key is {}, but must be the path on the controller of an armored public key. "
     "Nothing was changed."
 )
+PROXY = (
+    "{} is {}, but must be a URL with scheme and port, such as http://proxy.example.org:3128 "
+    "(user and password are not shown here; write signs in them as %40). Nothing was changed."
+)
+CERTIFICATE = (
+    "{} is {}, but must be the path on the controller of a certificate in PEM. Nothing was changed."
+)
 SETTINGS = {
     "jaeger_version=1.57": VERSION.format("1.57"),
     "jaeger_version=v1.57.0": VERSION.format("v1.57.0"),
@@ -86,6 +95,13 @@ SETTINGS = {
     "Nothing was changed. Give each a port of its own.",
     "jaeger_archive_sha256=123abc": "jaeger_archive_sha256 is 123abc, but a SHA-256 is 64 "
     "hexadecimal digits in lower case. Nothing was changed. Correct it, or leave it empty",
+    "jaeger_download_proxy=proxy:3128": PROXY.format("jaeger_download_proxy", "proxy:3128"),
+    "jaeger_download_proxy=http://proxy": PROXY.format("jaeger_download_proxy", "http://proxy"),
+    "jaeger_download_proxy=https://me:phr@se@proxy:1": PROXY.format(
+        "jaeger_download_proxy", "https://proxy:1"
+    ),
+    "jaeger_download_ca=/nowhere.crt": CERTIFICATE.format("jaeger_download_ca", "/nowhere.crt"),
+    "jaeger_download_ca=/etc/hostname": CERTIFICATE.format("jaeger_download_ca", "/etc/hostname"),
     "jaeger_signing_key=/nowhere.asc": KEY.format("/nowhere.asc"),
     "jaeger_signing_key=/etc/hostname": KEY.format("/etc/hostname"),
     "car_app_manual_bind=127.0.0.1:0": ADDRESS.format("car_app_manual_bind", "127.0.0.1:0"),
@@ -94,6 +110,8 @@ SETTINGS = {
     "have one port, 8083. Nothing was changed. Give each a port of its own.",
     "car_app_otlp_endpoint=127.0.0.1:4317": "car_app_otlp_endpoint is 127.0.0.1:4317, but must be "
     "a URL with scheme and port, such as http://127.0.0.1:4317",
+    "car_app_download_proxy=me:phr@se@proxy": PROXY.format("car_app_download_proxy", "proxy"),
+    "car_app_download_ca=/etc/hostname": CERTIFICATE.format("car_app_download_ca", "/etc/hostname"),
     "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 second or more. "
     "Nothing was changed.",
     "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128, which are "
@@ -110,6 +128,7 @@ def test_a_wrong_setting_is_refused_before_any_change(lab, setting, message):
         said = refusal(lab.play(playbook, "-e", setting))
     assert message in said
     assert "changed=0" in said
+    assert "phr@se" not in said
 
 
 STRANGER = "python3 -m http.server --bind 127.0.0.1"
@@ -212,6 +231,7 @@ class ReleaseServer(ThreadingHTTPServer):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            self.server.asked = self.headers
             body = self.server.assets.get(self.path.rpartition("/")[2])
             self.send_response(404 if body is None else self.server.status)
             self.send_header("Content-Length", str(self.server.promised or len(body or b"")))
@@ -405,6 +425,89 @@ def test_a_sum_that_is_pinned_must_be_that_of_the_archive(release):
     assert f'"{FETCH}" failed:' in said
     assert hashlib.sha256(release.assets[release.archive]).hexdigest() in said
     assert "jaeger_archive_sha256, if set, is its sum" in said
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """Make a key and a certificate that is its own CA; return the certificate's path."""
+    files = "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", f"/CN={name}", *files],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    return folder / f"{name}.crt"
+
+
+@pytest.fixture
+def untrusted(release, tmp_path) -> str:
+    """The address of the release by HTTPS, with a certificate that nobody trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path, "server"), tmp_path / "server.key")
+    release.socket = context.wrap_socket(release.socket, server_side=True)
+    return release.url.replace("http", "https")
+
+
+@pytest.fixture
+def install_packages(lab, tmp_path):
+    """Have the lab's host install packages that are not there yet, with some settings."""
+    shutil.copytree(REPOSITORY / "app", tmp_path / "app")
+    with (tmp_path / "app/requirements.txt").open("a") as lock:
+        lock.write("# Other packages than those that are installed.\n")
+    given = f"car_app_source={tmp_path}/app", f"car_app_wheels_cache={tmp_path}/wheels"
+
+    def install(*settings: str):
+        arguments = [word for setting in (*given, *settings) for word in ("-e", setting)]
+        return lab.play("playbooks/cars.yml", *arguments)
+
+    return install
+
+
+def test_a_proxy_that_does_not_answer_is_named(release):
+    proxy = f"http://{release.server_address[0]}:1"
+    with untouched(release.lab):
+        said = refusal(release.install(f"jaeger_download_proxy={proxy}"))
+    assert f'"{FETCH}" failed:' in said and "Connection refused" in said
+    assert f"that jaeger_download_proxy ({proxy}) lets it through" in said
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(release):
+    proxy = release.url.replace("//", "//me:a%20phrase@")
+    release.status = 403
+    with untouched(release.lab):
+        said = refusal(release.install(f"jaeger_download_proxy={proxy}"))
+    assert f'"{FETCH}" failed:' in said and "HTTP Error 403" in said
+    assert f"that jaeger_download_proxy ({release.url}) lets it through" in said
+    assert "phrase" not in said
+    assert release.asked["Proxy-Authorization"] == "Basic bWU6YSBwaHJhc2U="
+
+
+def test_a_certificate_of_another_ca_is_not_trusted(release, untrusted, tmp_path):
+    other = certificate(tmp_path, "other")
+    with untouched(release.lab):
+        said = refusal(
+            release.install(f"jaeger_release_url={untrusted}", f"jaeger_download_ca={other}")
+        )
+    assert f'"{FETCH}" failed:' in said and "CERTIFICATE_VERIFY_FAILED" in said
+    assert f"that jaeger_download_ca ({other}) is the CA of what answers" in said
+
+
+def test_pip_names_a_proxy_that_does_not_answer(lab, install_packages):
+    with untouched(lab):
+        said = refusal(install_packages("car_app_download_proxy=http://me:phrase@127.0.0.1:1"))
+    assert "was not made, and what ran before goes on running unchanged" in said
+    assert "Cannot connect to proxy" in said and "phrase" not in said
+    assert "reached through car_app_download_proxy (http://127.0.0.1:1)" in said
+
+
+def test_pip_trusts_no_certificate_of_another_ca(
+    lab, install_packages, untrusted, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PIP_INDEX_URL", untrusted)
+    other = certificate(tmp_path, "other")
+    with untouched(lab):
+        said = refusal(install_packages(f"car_app_download_ca={other}"))
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert f"trusted by the system or car_app_download_ca ({other})" in said
 
 
 def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release):
