@@ -72,6 +72,11 @@ PROXY = (
 CERTIFICATE = (
     "{} is {}, but must be the path on the controller of a certificate in PEM. Nothing was changed."
 )
+GUARDED = "reverse_proxy_password=no-secret {}"
+PAIR = (
+    "reverse_proxy_certificate is {} and reverse_proxy_certificate_key is {}, but both must be "
+    "paths of files on the controller, or both empty"
+)
 SETTINGS = {
     "jaeger_version=1.57": VERSION.format("1.57"),
     "jaeger_version=v1.57.0": VERSION.format("v1.57.0"),
@@ -118,17 +123,39 @@ SETTINGS = {
     "sent at once, or more. Nothing was changed.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
     "of: flags, environment, got: file",
+    "reverse_proxy_password_hash=no-secret": "reverse_proxy_password_hash (not shown) is no hash "
+    "by SHA-512, yescrypt or bcrypt. Nothing was changed. Write, in single quotes, all that",
+    GUARDED.format("reverse_proxy_password_hash=$6$x"): "reverse_proxy_password and "
+    "reverse_proxy_password_hash are both set, but there is one password. Nothing was changed.",
+    f"reverse_proxy_password={'no-secret' * 8}": "reverse_proxy_password (not shown) has 72 "
+    "characters or more than one line, but must be one line of at most 64. Nothing was changed.",
+    GUARDED.format("reverse_proxy_user=a:b"): "reverse_proxy_user is a:b, but must be of letters, "
+    "digits and . _ @ - only. Nothing was changed.",
+    GUARDED.format("reverse_proxy_https_host_port=443"): ADDRESS.format(
+        "reverse_proxy_https_host_port", "443"
+    ),
+    GUARDED.format("reverse_proxy_http_host_port=0.0.0.0:443"): "reverse_proxy_https_host_port and "
+    "reverse_proxy_http_host_port have one port, 443. Nothing was changed.",
+    GUARDED.format("reverse_proxy_certificate=/etc/hostname"): PAIR.format('"/etc/hostname"', '""'),
+    GUARDED.format("reverse_proxy_certificate_key=/nowhere"): PAIR.format('""', '"/nowhere"'),
+    GUARDED.format(
+        "reverse_proxy_certificate=/etc/hostname reverse_proxy_certificate_key=/etc/hostname"
+    ): "but they are no certificate in PEM and its key without a passphrase: ssl.SSLError: [SSL] "
+    "PEM lib",
+    GUARDED.format(""): "jaeger-ui is open at http://{address}:16686, where nobody asks for a "
+    "password. The proxy was not changed. Take jaeger_query_http_server_host_port out of the "
+    "inventory, which leaves it on loopback, or set it so; then run site.yml again.",
 }
 
 
 @pytest.mark.parametrize(("setting", "message"), SETTINGS.items(), ids=SETTINGS)
 def test_a_wrong_setting_is_refused_before_any_change(lab, setting, message):
-    playbook = "playbooks/jaeger.yml" if setting.startswith("jaeger") else "playbooks/cars.yml"
+    playbooks = {"jaeger": "jaeger", "car": "cars", "reverse": "reverse_proxy"}
     with untouched(lab):
-        said = refusal(lab.play(playbook, "-e", setting))
-    assert message in said
+        said = refusal(lab.play(f"playbooks/{playbooks[setting.split('_')[0]]}.yml", "-e", setting))
+    assert message.replace("{address}", lab.address) in said
     assert "changed=0" in said
-    assert "phr@se" not in said
+    assert "phr@se" not in said and "no-secret" not in said
 
 
 STRANGER = "python3 -m http.server --bind 127.0.0.1"

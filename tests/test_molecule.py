@@ -1,10 +1,12 @@
 """The roles' scenarios, each on machines of its own. They mostly wait, so all run at once."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import REPOSITORY
 
 SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/molecule.yml"))
@@ -38,3 +40,16 @@ def test_molecule(runs, scenario):
     assert process.returncode == 0, output
     # A playbook that is not found is only recorded as missing.
     assert "missing=0" in output, output
+
+
+def test_the_log_of_all_that_ansible_can_tell_shows_no_password(runs):
+    process, log = runs["exposed"]
+    process.wait()
+    # Molecule paints and folds it.
+    output = re.sub(r"\x1b\[[0-9;]*m|│|\s", "", log.read_text())
+    settings = yaml.safe_load((REPOSITORY / "molecule/exposed/vars/lab.yml").read_text())
+    assert "TASK[reverse_proxy:Hashthepassword]" in output
+    assert "stdoutandstderrcensoredduetonolog" in output, "the log is not verbose"
+    # As far as no format writes it in another way.
+    assert settings["lab_settings"]["reverse_proxy_password"].split()[0] not in output
+    assert not re.search(r"\$6\$[./0-9A-Za-z]+\$", output)
