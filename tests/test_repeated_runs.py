@@ -13,7 +13,7 @@ LIST_ALL = (
     "find /etc /opt /usr/local /var/lib/car-app /var/lib/jaeger -xdev"
     r" \( -name '.partial.*' -o -name '*.pyc' \) -prune -o -printf '%p %y %m %u:%g %l\n'"
     " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev -type f"
-    " ! -name '*.pyc' -print0 | sort -z | xargs -0r sha256sum;"
+    " ! -name '*.pyc' ! -path '*.dist-info/*' -print0 | sort -z | xargs -0r sha256sum;"
     " getent passwd jaeger car-app || true;"
     " systemctl is-active jaeger car-manual car-automatic || true"
 )
