@@ -2,12 +2,14 @@
 
 import json
 import platform
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAMS, build_mirror
+from conftest import PROGRAMS, REPOSITORY, build_mirror, run
 
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -133,3 +135,18 @@ def test_a_lost_key_is_replaced_and_signs_everything_again(copy, tmp_path):
     for architecture in ELF_MACHINES:
         archive = copy / f"download/v1.57.0/jaeger-1.57.0-linux-{architecture}.tar.gz"
         assert signature_holds(copy, archive, tmp_path)
+
+
+def test_a_source_that_is_not_the_lists_is_refused(tmp_path):
+    source = shutil.copytree(REPOSITORY / "mirror", tmp_path / "source")
+    sums = source / "go.sum"
+    line = re.compile(r"(jaegertracing/jaeger v1\.57\.0 h1:)\w{4}")
+    sums.write_text(line.sub(r"\1AAAA", sums.read_text()))
+    refused = run(
+        *(Path(sys.executable).with_name("ansible-playbook"), "playbooks/mirror.yml"),
+        *("-e", f"__mirror_source={source}"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert refused.returncode != 0
+    assert "checksum mismatch" in refused.stdout
+    assert not list(tmp_path.glob("cache/otel-lab/*/download/*/*.tar.gz"))

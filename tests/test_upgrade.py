@@ -49,6 +49,21 @@ def running_version(lab: Lab) -> str:
     return re.search(r'"gitVersion":"v([^"]+)"', said)[1]
 
 
+def test_new_code_runs_and_the_code_before_it_stays(lab, tmp_path):
+    shutil.copytree(REPOSITORY / "app", tmp_path / "app")
+    module = tmp_path / "app/server_manual.py"
+    module.write_text(module.read_text().replace('app.get("/cars")', 'app.get("/all-cars")'))
+    address = ENDPOINTS["car-manual"].format(lab.address)
+    before = lab.ssh("ls -d /opt/car-app/code-*").split()
+    lab.must_play("playbooks/cars.yml", "-e", f"car_app_source={tmp_path}/app")
+    try:
+        assert send({"url": address.replace("/cars", "/all-cars")}, 10)["status"] == 200
+        assert set(before) < set(lab.ssh("ls -d /opt/car-app/code-*").split())
+    finally:
+        lab.must_play("playbooks/cars.yml")
+    assert send({"url": address}, 10)["status"] == 200
+
+
 def traces(lab: Lab) -> list[str]:
     """The ids of a new trace of each mode, which Jaeger has."""
     ids = [send({"url": ENDPOINTS[unit].format(lab.address)}, 10)["trace_id"] for unit in CARS]
