@@ -12,8 +12,9 @@ from conftest import Lab
 LIST_ALL = (
     "find /etc /opt /usr/local /var/lib/car-app /var/lib/jaeger -xdev"
     r" \( -name '.partial.*' -o -name '*.pyc' \) -prune -o -printf '%p %y %m %u:%g %l\n'"
-    " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev -type f"
-    " ! -name '*.pyc' ! -path '*.dist-info/*' -print0 | sort -z | xargs -0r sha256sum;"
+    " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev"
+    " -name '.partial.*' -prune -o -type f ! -name '*.pyc' ! -path '*.dist-info/*'"
+    " -print0 | sort -z | xargs -0r sha256sum;"
     " getent passwd jaeger car-app || true;"
     " systemctl is-active jaeger car-manual car-automatic || true"
 )
