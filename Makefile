@@ -65,7 +65,7 @@ verify-local: .venv/.complete ## compare the traces of `make local` with what th
 	@$(on_local) playbooks/local.yml playbooks/verify.yml --tags running,traces
 
 .PHONY: test
-test: lint ## run every test; needs root on a Debian-like Linux
+test: lint ## run the tests; needs root on a Debian-like Linux
 	@pytest
 
 .PHONY: reliability

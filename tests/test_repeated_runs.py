@@ -20,15 +20,20 @@ LIST_ALL = (
 )
 
 
+def state(lab: Lab) -> set[str]:
+    """A line for each thing on the host that a run could leave otherwise."""
+    return set(lab.ssh(LIST_ALL).splitlines())
+
+
 @pytest.fixture(scope="module")
-def undisturbed(lab) -> tuple[str, str, int]:
+def undisturbed(lab) -> tuple[set[str], set[str], int]:
     """The host without the lab, and with it; and how many tasks a run has."""
     lab.must_play("playbooks/teardown.yml")
     try:
-        without = lab.ssh(LIST_ALL)
+        without = state(lab)
     finally:
         said = lab.must_play("site.yml")
-    return without, lab.ssh(LIST_ALL), said.count("\nTASK [")
+    return without, state(lab), said.count("\nTASK [")
 
 
 def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed):
@@ -39,7 +44,7 @@ def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed):
     lab.must_play("playbooks/teardown.yml")
     for path in strangers:
         lab.ssh(f"cmp /bin/true {path} && rm {path}")
-    assert lab.ssh(LIST_ALL) == without
+    assert state(lab) ^ without == set()
     named = "\\( -name '*jaeger*' -o -name 'car-*' -o -name 'car_*' \\)"
     left = lab.ssh(f"find / -xdev {named} -not -path '/proc/*' -not -path '/var/log/*'")
     assert left == ""
@@ -66,7 +71,7 @@ def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, part):
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     lab.must_play("site.yml")
-    assert lab.ssh(LIST_ALL) == expected
+    assert state(lab) ^ expected == set()
 
 
 def test_two_runs_at_once_both_end_well(lab, undisturbed):
@@ -75,7 +80,7 @@ def test_two_runs_at_once_both_end_well(lab, undisturbed):
     runs = [start(lab), start(lab)]
     said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
-    assert lab.ssh(LIST_ALL) == expected
+    assert state(lab) ^ expected == set()
 
 
 def start(lab: Lab) -> subprocess.Popen:
