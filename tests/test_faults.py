@@ -190,7 +190,7 @@ def test_a_killed_worker_is_replaced_and_loses_at_most_what_it_held(disk, measur
     # A request takes a second, and a worker may have had all of its mode's.
     assert failures.total() <= rate
     assert len(missing) <= 2 * rate
-    assert set(failures) <= {(unit, error) for unit, error in failures if "onnection" in str(error)}
+    assert all("onnection" in str(error) for _, error in failures)
     measured(f"{failures.total()} requests failed, {len(missing)} traces lost, of {len(responses)}")
 
 
