@@ -70,7 +70,7 @@ test: lint ## run the tests; needs root on a Debian-like Linux
 
 .PHONY: reliability
 reliability: .venv/.complete ## write docs/reliability.md from the tests of faults; needs root on a Debian-like Linux
-	@pytest tests/test_faults.py --table docs/reliability.md
+	@pytest -m measured --table docs/reliability.md
 
 .PHONY: test-vagrant
 test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux

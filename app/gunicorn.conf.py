@@ -13,6 +13,8 @@ graceful_timeout = 25
 # "-" is the standard output and the standard error: the journal under systemd.
 accesslog = "-"
 errorlog = "-"
+# Written when the span has ended: of the trace it knows what the request brought along.
+access_log_format = '%(h)s "%(r)s" %(s)s %(L)ss traceparent=%({traceparent}i)s'
 
 # Nothing uses it, and the services of one user would all take the same path.
 control_socket_disable = True

@@ -1,5 +1,6 @@
 """Automatic: there is no telemetry in this file. opentelemetry-instrument starts it and adds it."""
 
+import logging
 from contextlib import contextmanager
 from time import sleep
 
@@ -9,13 +10,16 @@ from sqlalchemy import select
 from db import Car, get_db
 
 app = Flask(__name__)
+app.logger.setLevel(logging.INFO)
 
 
 @app.get("/cars")
 def server_request():
     # The session ends here, also after an error, and is not held while the functions sleep.
     with contextmanager(get_db)() as session:
-        response = jsonify(session.scalars(select(Car)).all())
+        cars = session.scalars(select(Car)).all()
+        response = jsonify(cars)
+    app.logger.info("Found %d cars", len(cars))
     some_func_one()
     return response
 

@@ -1,9 +1,10 @@
 """Manual: every span is made in this file, and there are no others."""
 
+import logging
 from contextlib import contextmanager
 from time import sleep
 
-from flask import Flask, jsonify, request
+from flask import Flask, g, jsonify, request
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.wsgi import add_response_attributes, collect_request_attributes
@@ -20,7 +21,24 @@ provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_manual
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
+
+def log_record(*arguments):
+    """Make a log record that knows the span in which it is written."""
+    record = logging.LogRecord(*arguments)
+    span = trace.get_current_span()
+    # Flask logs an exception when the request's span has ended.
+    if not span.is_recording() and g:
+        span = g.get("request_span", span)
+    record.trace_id = trace.format_trace_id(span.get_span_context().trace_id)
+    record.span_id = trace.format_span_id(span.get_span_context().span_id)
+    return record
+
+
+logging.setLogRecordFactory(log_record)
+logging.basicConfig(format="%(levelname)s [trace_id=%(trace_id)s span_id=%(span_id)s] %(message)s")
+
 app = Flask(__name__)
+app.logger.setLevel(logging.INFO)
 
 tracer = trace.get_tracer("server_manual")
 
@@ -33,9 +51,12 @@ def server_request():
         kind=trace.SpanKind.SERVER,
         attributes=collect_request_attributes(request.environ),
     ) as span:
+        g.request_span = span
         # The session ends here, also after an error, and is not held while the functions sleep.
         with contextmanager(get_db)() as session:
-            response = jsonify(session.scalars(select(Car)).all())
+            cars = session.scalars(select(Car)).all()
+            response = jsonify(cars)
+        app.logger.info("Found %d cars", len(cars))
         some_func_one()
         add_response_attributes(span, response.status, response.headers)
         return response

@@ -257,29 +257,49 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--table", help="write what the tests of faults measured to this file")
+    parser.addoption("--table", help="write what the tests measured to this file")
 
 
-ROWS = pytest.StashKey[list[tuple[str, str, str, str]]]()
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "measured" in item.fixturenames:
+            item.add_marker("measured")
+
+
+ROWS = pytest.StashKey[dict[tuple[str, str, str], list[str]]]()
 
 
 @pytest.fixture
 def measured(request):
-    """A function that notes what the test measured (text), for its row of docs/reliability.md."""
+    """A function that notes what the test measured (text), for its row of docs/reliability.md.
+
+    The first line of the test's docstring says what is done, the others what must come of it.
+    """
     done, _, must = request.function.__doc__.partition("\n")
     name = request.function.__name__.removeprefix("test_").replace("_", " ")
 
     def note(text: str):
-        rows = request.config.stash.setdefault(ROWS, [])
-        rows.append((name, done, " ".join(must.split()), text))
+        rows = request.config.stash.setdefault(ROWS, {})
+        rows.setdefault((name, done, " ".join(must.split())), []).append(text)
 
     return note
 
 
+TITLE = """# What faults do to the lab
+
+Written by `make reliability`. Two faults want other machines: more memory than Jaeger may have,
+on a kernel that bounds it (`make test-vagrant`), and hosts whose clocks differ
+(`molecule test -s two-tier`).
+
+"""
+
+
 def pytest_sessionfinish(session):
     if table := session.config.getoption("--table"):
-        rows = session.config.stash.get(ROWS, [])
-        head = ("behaviour", "what is done", "what must come of it", "what was measured")
-        lines = [f"| {' | '.join(line)} |\n" for line in (head, ("---",) * 4, *rows)]
-        title = "# What faults do to the lab\n\nWritten by `make reliability`.\n\n"
-        Path(table).write_text(title + "".join(lines))
+        rows = session.config.stash.get(ROWS, {})
+        cells = [
+            ("behaviour", "what is done", "what must come of it", "what was measured"),
+            ("---",) * 4,
+            *((*row, "; ".join(texts)) for row, texts in rows.items()),
+        ]
+        Path(table).write_text(TITLE + "".join(f"| {' | '.join(row)} |\n" for row in cells))

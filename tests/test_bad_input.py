@@ -149,13 +149,16 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("setting", "message"), SETTINGS.items(), ids=SETTINGS)
-def test_a_wrong_setting_is_refused_before_any_change(lab, setting, message):
+def test_a_wrong_setting_is_refused_before_any_change(lab, measured, setting, message):
+    """A setting has the wrong type, or is out of range
+    The run stops before any change and names the setting, its value and the mend"""
     playbooks = {"jaeger": "jaeger", "car": "cars", "reverse": "reverse_proxy"}
     with untouched(lab):
         said = refusal(lab.play(f"playbooks/{playbooks[setting.split('_')[0]]}.yml", "-e", setting))
     assert message.replace("{address}", lab.address) in said
     assert "changed=0" in said
     assert "phr@se" not in said and "no-secret" not in said
+    measured(f"`{setting.split('=')[0].split()[-1]}`")
 
 
 STRANGER = "python3 -m http.server --bind 127.0.0.1"
@@ -165,7 +168,9 @@ STRANGER = "python3 -m http.server --bind 127.0.0.1"
     ("playbook", "setting"),
     [("jaeger", "jaeger_admin_http_host_port"), ("cars", "car_app_manual_bind")],
 )
-def test_a_port_that_a_stranger_has_is_refused_before_any_change(lab, playbook, setting):
+def test_a_port_that_a_stranger_has_is_refused_before_any_change(lab, measured, playbook, setting):
+    """A port is taken by a program that is not the lab's
+    The run stops before any change and names the program and the port"""
     lab.ssh(f"systemd-run --quiet --unit=stranger {STRANGER} 9082")
     try:
         assert wait_for(lambda: ":9082 " in lab.ssh("ss --listening --tcp --numeric"))
@@ -179,6 +184,7 @@ def test_a_port_that_a_stranger_has_is_refused_before_any_change(lab, playbook, 
         f"{process}. Nothing was changed. End that program, or set another port in {setting}."
     ) in said
     assert "changed=0" in said
+    measured(f"`{setting}`: refused")
 
 
 def test_an_architecture_without_a_release_is_refused_before_any_change(lab):
@@ -402,7 +408,11 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("fault", "step", "reason"), FAULTS, ids=[fault.__name__ for fault, *_ in FAULTS]
 )
-def test_a_bad_download_leaves_the_running_version_untouched(release, fault, step, reason):
+def test_a_bad_download_leaves_the_running_version_untouched(
+    release, measured, fault, step, reason
+):
+    """The download is cut short, altered, signed by another key, answered with 404 or 500
+    The message names the reason; what ran before runs on, and no file of it changed"""
     fault(release)
     with untouched(release.lab):
         said = refusal(release.install())
@@ -413,6 +423,7 @@ def test_a_bad_download_leaves_the_running_version_untouched(release, fault, ste
     assert reason in said
     assert f"Check that jaeger_release_url ({release.url}) serves {release.archive}" in said
     assert f"that jaeger_signing_key ({release.key}) is the key that signed it" in said
+    measured(f"{fault.__name__.replace('_', ' ')}: {reason}")
 
 
 @pytest.mark.parametrize("fault", [no_archive, one_bit_altered])
@@ -426,7 +437,9 @@ def test_a_bad_download_on_the_controller_leaves_nothing_in_its_cache(release, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_the_running_version_untouched(release):
+def test_a_full_disk_leaves_the_running_version_untouched(release, measured):
+    """The disk is full while Jaeger is installed
+    The message says how much room there is; what ran before runs on, and no file of it changed"""
     with untouched(release.lab):
         release.lab.ssh("mount -t tmpfs -o size=16k none /opt/jaeger")
         try:
@@ -434,15 +447,21 @@ def test_a_full_disk_leaves_the_running_version_untouched(release):
         finally:
             release.lab.ssh("umount /opt/jaeger")
     assert "Jaeger 1.58.0 was not installed, and what ran before goes on running unchanged." in said
-    assert re.search(r"free on the disk of /opt/jaeger: [\d.]+K; then run again", said)
+    room = re.search(r"free on the disk of /opt/jaeger: [\d.]+K(?=; then run again)", said)
+    assert room
+    measured(room[0])
 
 
-def test_a_server_that_never_answers_is_not_awaited_forever(release, silent):
+def test_a_server_that_never_answers_is_not_awaited_forever(release, silent, measured):
+    """The server of the release takes the connection and says nothing
+    The run ends after jaeger_download_timeout, and nothing changed"""
     with untouched(release.lab):
         said = refusal(release.install(f"jaeger_release_url={silent}", "jaeger_download_timeout=2"))
     assert f'"{FETCH}" failed:' in said
-    assert "timed out" in said and re.search(r"elapsed: [23] ", said)
+    elapsed = re.search(r"elapsed: ([23]) ", said)
+    assert "timed out" in said and elapsed
     assert f"Check that jaeger_release_url ({silent}) serves" in said
+    measured(f"given up after {elapsed[1]} s of the 2 s that were set")
 
 
 def test_a_sum_that_is_pinned_must_be_that_of_the_archive(release):
@@ -518,17 +537,22 @@ def test_a_certificate_of_another_ca_is_not_trusted(release, untrusted, tmp_path
     assert f"that jaeger_download_ca ({other}) is the CA of what answers" in said
 
 
-def test_a_package_that_is_not_the_locks_is_refused(lab, install_packages, tmp_path):
+def test_a_package_that_is_not_the_locks_is_refused(lab, install_packages, tmp_path, measured):
+    """The lock has another hash for a package than the package index
+    The run stops, and the services run on in their environment"""
     lock = tmp_path / "app/requirements.txt"
     lock.write_text(re.sub(r"(?<=--hash=sha256:)\w{8}", "00000000", lock.read_text()))
     with untouched(lab):
         said = refusal(install_packages())
     assert "was not made, and what ran before goes on running unchanged" in said
     assert "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in said
+    measured("refused by pip, before anything reached the host")
 
 
-def test_a_package_that_changed_on_its_way_is_refused(lab, install_packages, tmp_path):
-    """Let a good list of packages in first, to have a file of them to change."""
+def test_a_package_that_changed_on_its_way_is_refused(lab, install_packages, tmp_path, measured):
+    """A byte of a package changes between the controller and the host
+    The run stops, and the services run on in their environment"""
+    # Let a good list of packages in first, to have a file of them to change.
     good = install_packages()
     lab.must_play("playbooks/cars.yml")
     assert good.returncode == 0, good.stdout
@@ -544,6 +568,7 @@ def test_a_package_that_changed_on_its_way_is_refused(lab, install_packages, tmp
         said = refusal(install_packages())
     assert "was not made, and what ran before goes on running unchanged" in said
     assert "Hash mismatch" in said
+    measured("refused by uv, on the host")
 
 
 def test_pip_names_a_proxy_that_does_not_answer(lab, install_packages):
@@ -565,7 +590,9 @@ def test_pip_trusts_no_certificate_of_another_ca(
     assert f"trusted by the system or car_app_download_ca ({other})" in said
 
 
-def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release):
+def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release, measured):
+    """A download failed, and a run was killed while it unpacked
+    The next run leaves nothing of either and has nothing to change"""
     left = "/opt/jaeger/.partial.killed"
     lab.ssh(f"mkdir {left} && touch {left}/{release.archive} && touch -d '3 hours ago' {left}")
     one_bit_altered(release)
@@ -574,3 +601,4 @@ def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release):
     assert [name[:20] for name in remaining] == ["jaeger-1.57.0-linux-"]
     good = lab.must_play("site.yml")
     assert set(re.findall(r"changed=\d+", good)) == {"changed=0"}, good
+    measured("changed=0")

@@ -250,7 +250,8 @@ DATABASE_FAULTS = {
 @pytest.mark.parametrize("fault", DATABASE_FAULTS)
 def test_a_broken_database_is_an_error_that_ends_with_its_repair(disk, measured, fault):
     """The database is missing, unreadable or corrupt
-    Each mode answers 500 with an error span; after the repair the next request is good"""
+    Each mode answers 500 with an error span and a log line that leads to it; after the repair
+    the next request is good"""
     disk.ssh(DATABASE_FAULTS[fault])
     try:
         disk.ssh("systemctl restart car-manual car-programmatic car-automatic")
@@ -260,8 +261,11 @@ def test_a_broken_database_is_an_error_that_ends_with_its_repair(disk, measured,
         disk.ssh(f"chmod 0600 {DATABASE}; test ! -e {kept} || mv {kept} {DATABASE}")
     assert [response["status"] for response in responses] == [500] * len(CARS)
     assert wait_for(lambda: all(is_error(disk, response["trace_id"]) for response in responses))
+    for unit, response in zip(CARS, responses, strict=True):
+        error = f"'trace_id={response['trace_id']} .*Exception on /cars'"
+        disk.ssh(f"journalctl --no-pager --unit={unit} --grep={error}")
     assert [answers(disk, unit) for unit in CARS] == [200] * len(CARS)
-    measured(f"{fault}: 500 and an error span in each mode, then 200")
+    measured(f"{fault}: 500, an error span and a log line with its trace id in each mode, then 200")
 
 
 def test_a_full_disk_is_told_and_ends_with_its_repair(disk, measured):

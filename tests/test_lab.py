@@ -7,8 +7,9 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from conftest import CARS, ENDPOINTS, UNITS, Lab, run
+from conftest import CARS, ENDPOINTS, UNITS, Lab, run, wait_for
 
+from compare_traces import read_trace
 from send_requests import send
 
 
@@ -130,6 +131,19 @@ def test_a_failed_query_leaves_its_traceback_in_the_journal_in_every_mode(lab):
         assert "sqlite3.OperationalError: database is locked" in journal, unit
 
 
+@pytest.mark.parametrize("unit", CARS)
+def test_a_log_line_leads_to_its_trace(lab, unit):
+    response = send({"url": ENDPOINTS[unit].format(lab.address)}, timeout=10)
+    journal = lab.ssh(f"journalctl --no-pager --output=cat --unit={unit} --grep=trace_id=")
+    ids = re.findall(r"trace_id=(\w+) span_id=(\w+).* Found 5 cars$", journal, re.MULTILINE)
+    spans = dict(ids).get(response["trace_id"])
+    assert spans, journal
+    url = ENDPOINTS["jaeger-ui"].format(lab.address).rstrip("/")
+    trace = wait_for(lambda: read_trace(url, response["trace_id"]))
+    server = [s for s in trace["spans"] if s["references"][0]["spanID"] == response["span_id"]]
+    assert [span["spanID"] for span in server] == [spans]
+
+
 @contextmanager
 def changed(lab: Lab, unit: str, command: str, undo: str):
     """Run a unit with what a command changed, and afterwards as a second one puts it back."""
@@ -182,7 +196,9 @@ def faults(lab: Lab):
             "- server_manual: some_func_two",
         ),
         "a span is too many": (
-            edited(lab, "car-automatic", "s/sqlite3,logging/logging/", automatic),
+            edited(
+                lab, "car-automatic", "s/instrumentations sqlite3/instrumentations none/", automatic
+            ),
             "+ server_automatic: SELECT",
         ),
         "an attribute is another": (
@@ -251,7 +267,9 @@ def test_a_run_makes_up_for_the_restart_that_new_settings_missed(lab):
     assert lab.ssh(started) != before
 
 
-def test_cars_that_cannot_reach_jaeger_run_and_say_so(lab):
+def test_cars_that_cannot_reach_jaeger_run_and_say_so(lab, measured):
+    """car_app_otlp_endpoint names a port where nobody listens
+    The services run and answer, and the run ends with a warning that no trace will arrive"""
     elsewhere = lab.play("playbooks/cars.yml", "-e", "car_app_otlp_endpoint=http://127.0.0.1:4399")
     try:
         said = " ".join(elsewhere.stdout.split())
@@ -265,6 +283,7 @@ def test_cars_that_cannot_reach_jaeger_run_and_say_so(lab):
     finally:
         back = lab.must_play("playbooks/cars.yml")
     assert "WARNING" not in back
+    measured("one warning, three answers")
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ def undisturbed(lab) -> tuple[set[str], set[str], int]:
     return without, state(lab), said.count("\nTASK [")
 
 
-def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed):
+def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed, measured):
+    """playbooks/teardown.yml, with programs of a stranger in /usr/local/bin
+    Files, users, units and folders are as before the lab; the stranger's programs stay"""
     without, _, _ = undisturbed
     strangers = "/usr/local/bin/jaeger-agent", "/usr/local/bin/stranger"
     for path in strangers:
@@ -49,19 +51,25 @@ def test_teardown_leaves_nothing_but_what_is_not_the_labs(lab, undisturbed):
     left = lab.ssh(f"find / -xdev {named} -not -path '/proc/*' -not -path '/var/log/*'")
     assert left == ""
     assert lab.ssh("systemctl list-units --all --no-legend 'car-*' 'jaeger*'") == ""
+    measured(f"{len(without)} lines of the host's state are the same")
     lab.must_play("site.yml")
 
 
-def test_teardown_keeps_data_that_is_asked_for(lab, undisturbed):
+def test_teardown_keeps_data_that_is_asked_for(lab, undisturbed, measured):
+    """playbooks/teardown.yml with car_app_keep_data
+    The database stays, and the next site.yml uses it"""
     before = lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db")
     lab.must_play("playbooks/teardown.yml", "-e", '{"car_app_keep_data": true}')
     assert lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db") == before
     assert "changed=" in lab.must_play("site.yml")
     assert lab.ssh("stat --format='%i %U' /var/lib/car-app/cars.db") == before
+    measured("the same file, of the same user")
 
 
 @pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
-def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, part):
+def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, measured, part):
+    """A first site.yml is killed (SIGKILL)
+    The next one ends well, and the host is as if nothing had been"""
     _, expected, tasks = undisturbed
     lab.must_play("playbooks/teardown.yml")
     run = start(lab)
@@ -72,15 +80,19 @@ def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, part):
     run.wait()
     lab.must_play("site.yml")
     assert state(lab) ^ expected == set()
+    measured(f"at task {tasks * part // 6} of {tasks}: no difference")
 
 
-def test_two_runs_at_once_both_end_well(lab, undisturbed):
+def test_two_runs_at_once_both_end_well(lab, undisturbed, measured):
+    """Two runs of site.yml begin on one host at once
+    Both end well, and the host is as after one"""
     _, expected, _ = undisturbed
     lab.must_play("playbooks/teardown.yml")
     runs = [start(lab), start(lab)]
     said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
     assert state(lab) ^ expected == set()
+    measured("no difference")
 
 
 def start(lab: Lab) -> subprocess.Popen:

@@ -49,7 +49,9 @@ def running_version(lab: Lab) -> str:
     return re.search(r'"gitVersion":"v([^"]+)"', said)[1]
 
 
-def test_new_code_runs_and_the_code_before_it_stays(lab, tmp_path):
+def test_new_code_runs_and_the_code_before_it_stays(lab, tmp_path, measured):
+    """The app gets new code, and the former one again
+    What is installed last is what answers; the former code stays beside it"""
     shutil.copytree(REPOSITORY / "app", tmp_path / "app")
     module = tmp_path / "app/server_manual.py"
     module.write_text(module.read_text().replace('app.get("/cars")', 'app.get("/all-cars")'))
@@ -62,6 +64,7 @@ def test_new_code_runs_and_the_code_before_it_stays(lab, tmp_path):
     finally:
         lab.must_play("playbooks/cars.yml")
     assert send({"url": address}, 10)["status"] == 200
+    measured("both answered")
 
 
 def traces(lab: Lab) -> list[str]:
@@ -71,7 +74,9 @@ def traces(lab: Lab) -> list[str]:
     return ids
 
 
-def test_a_later_version_runs_and_the_earlier_one_again(lab, later):
+def test_a_later_version_runs_and_the_earlier_one_again(lab, later, measured):
+    """jaeger_version is a later one, and the former one again
+    That program runs, the traces are as expected, and the former release stays beside it"""
     lab.must_play("playbooks/jaeger.yml", *later)
     try:
         assert running_version(lab) == LATER
@@ -82,9 +87,12 @@ def test_a_later_version_runs_and_the_earlier_one_again(lab, later):
         lab.must_play("playbooks/jaeger.yml")
     assert running_version(lab) == "1.57.0"
     lab.must_play("playbooks/verify.yml")
+    measured(f"1.57.0, {LATER}, 1.57.0")
 
 
-def test_traces_on_disk_are_read_by_a_later_version(lab, later):
+def test_traces_on_disk_are_read_by_a_later_version(lab, later, measured):
+    """Jaeger is upgraded with its traces on disk, and downgraded
+    The later version reads the traces of the earlier one, which runs again after it"""
     disk = ["-e", "jaeger_span_storage_type=badger"]
     lab.must_play("playbooks/jaeger.yml", *disk)
     try:
@@ -96,6 +104,7 @@ def test_traces_on_disk_are_read_by_a_later_version(lab, later):
         lab.must_play("playbooks/jaeger.yml", *disk)
         assert running_version(lab) == "1.57.0"
         traces(lab)
+        measured(f"{len(before)} of {len(before)} traces of 1.57.0 read by {LATER}")
     finally:
         lab.must_play("playbooks/jaeger.yml")
         lab.ssh("rm -r /var/lib/jaeger")

@@ -6,6 +6,7 @@ The steps build on each other, so they run in this order, and the first that fai
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -266,6 +267,27 @@ def test_up_makes_the_lab_and_says_where_it_answers(cell):
 
 def test_the_lab_is_right(cell):
     verify(cell)
+
+
+# A program in Jaeger's control group that takes more than jaeger_memory_max.
+HOG = """
+echo $$ > /sys/fs/cgroup/system.slice/jaeger.service/cgroup.procs
+exec python3 -c "b'x' * (1100 << 20)"
+"""
+
+
+def test_the_kernel_bounds_jaegers_memory_and_the_cars_go_on(cell):
+    started = "systemctl show --value --property=NRestarts jaeger"
+    before = cell.must("vagrant", "ssh", "--command", started)
+    hog = f"sudo sh -c {shlex.quote(HOG)}; echo status $?"
+    said = cell.must("vagrant", "ssh", "--command", hog, show=True)
+    assert "status 137" in said
+    forwarded = [f"http://127.0.0.1:{port}{page}" for port, page in ENDPOINTS.values()]
+    cell.must(sys.executable, "-c", PROBE, *forwarded[1:], show=True)
+    wait_for(lambda: cell.run(sys.executable, "-c", PROBE, forwarded[0])[0] == 0, seconds=120)
+    assert int(cell.must("vagrant", "ssh", "--command", started)) == int(before) + 1
+    journal = "sudo journalctl --no-pager --unit=jaeger --grep=oom-kill"
+    cell.must("vagrant", "ssh", "--command", journal, show=True)
 
 
 def test_a_second_provisioning_changes_nothing(cell):
