@@ -72,6 +72,10 @@ test: lint ## run the tests; needs root on a Debian-like Linux
 reliability: .venv/.complete ## write docs/reliability.md from the tests of faults; needs root on a Debian-like Linux
 	@pytest -m measured --table docs/reliability.md
 
+.PHONY: bench
+bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
+	@python -m bench
+
 .PHONY: test-vagrant
 test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
 	@dpkg-query --show $(vagrant_packages) >/dev/null 2>&1 || { echo 'Installing Vagrant, libvirt and QEMU ...'; apt-get update -qq; \
@@ -91,6 +95,7 @@ lock: .venv/.complete ## resolve the locked lists of packages anew
 	lock --universal --group dev pyproject.toml --output-file requirements.txt; \
 	lock --python-platform linux app/requirements.in --output-file app/requirements.txt; \
 	lock --universal mirror/requirements.in --output-file mirror/requirements.txt; \
+	lock --universal --no-deps bench/collector/requirements.in --output-file bench/collector/requirements.txt; \
 	lock --universal roles/car_app/files/uv.in --output-file roles/car_app/files/uv.txt
 
 .PHONY: can-make-hosts
