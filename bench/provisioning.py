@@ -154,11 +154,11 @@ def cold(rounds: int) -> list[dict]:
             "reach": 0.70,
             "unit": "s",
             "rounds": interleave("P1", rounds, ours, typed),
-            "note": "Until a trace of each mode can be read in Jaeger. Nothing is cached for either: "
-            "the controller has neither wheels nor pip's cache nor an archive, and the script's pip "
+            "note": "Until a trace of each mode can be read. Nothing is cached for either: the "
+            "controller has no wheels, no archive and no cache of pip's, and the script's pip "
             "downloads on its host, where venv and curl were installed before. The archive comes "
-            "from one server. The script verifies nothing, makes no user and no unit; its "
-            "servers are Flask's own, and send spans every 5 s, as the SDK does by default.",
+            "from one server. The script verifies nothing, makes no user and no unit; its servers "
+            "are Flask's own, and send spans every 5 s, as the SDK does by default.",
         }
     ]
 
@@ -211,8 +211,7 @@ def idle(rounds: int) -> list[dict]:
             "unit": "s",
             "rounds": pairs,
             "note": "Nothing is to be done in either run. The role comes from PyPI's `ansible` and "
-            "runs as its documentation shows, by the same ansible-core and ansible.cfg, on an equal "
-            "host.",
+            "runs as its documentation shows, by the same ansible-core, on an equal host.",
         }
     ]
 

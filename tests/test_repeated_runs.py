@@ -83,6 +83,27 @@ def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, measured, part
     measured(f"at task {tasks * part // 6} of {tasks}: no difference")
 
 
+CHANGES = [
+    "chmod 0666 /etc/systemd/system/car-manual.socket",
+    "chown jaeger /etc/systemd/system/jaeger.service",
+    "echo '# Mine.' >> /etc/systemd/system/car-automatic.service",
+    "echo > /etc/car-app/environment; chmod 0644 /etc/car-app/environment",
+    "usermod --shell /bin/sh car-app",
+    "rm /var/lib/car-app/cars.db",
+    "systemctl disable --now --quiet car-manual.service",
+]
+
+
+def test_a_run_gives_back_what_was_changed(lab, undisturbed):
+    _, expected, _ = undisturbed
+    for change in CHANGES:
+        before = state(lab)
+        lab.ssh(change)
+        assert state(lab) != before, change
+    lab.must_play("site.yml")
+    assert state(lab) ^ expected == set()
+
+
 def test_two_runs_at_once_both_end_well(lab, undisturbed, measured):
     """Two runs of site.yml begin on one host at once
     Both end well, and the host is as after one"""

@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: install_service
-short_description: Install a user and files of services, and find the units that are not as installed
+short_description: Install a user and files of services, and find the units that are not so
 description:
   - Makes the user and whatever file differs, each whole or not at all, owned by root.
 author: The otel-lab developers
@@ -46,7 +46,7 @@ def make_user(module, name):
 
     Ends the module's run if useradd or usermod fails.
     """
-    form = ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+    form = ["--home", "/nonexistent", "--shell", "/usr/sbin/nologin"]
     found = module.run_command(["getent", "passwd", name])[1].strip()
     if found.endswith(":/nonexistent:/usr/sbin/nologin"):
         return False
