@@ -1,6 +1,7 @@
 """Automatic: there is no telemetry in this file. opentelemetry-instrument starts it and adds it."""
 
 import logging
+import os
 from contextlib import contextmanager
 from time import sleep
 
@@ -11,6 +12,9 @@ from db import Car, get_db
 
 app = Flask(__name__)
 app.logger.setLevel(logging.INFO)
+
+# What each of the two functions sleeps.
+SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
 
 @app.get("/cars")
@@ -25,12 +29,12 @@ def server_request():
 
 
 def some_func_one():
-    sleep(0.5)
+    sleep(SECONDS)
     some_func_two()
 
 
 def some_func_two():
-    sleep(0.5)
+    sleep(SECONDS)
 
 
 if __name__ == "__main__":

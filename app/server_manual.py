@@ -1,6 +1,7 @@
 """Manual: every span is made in this file, and there are no others."""
 
 import logging
+import os
 from contextlib import contextmanager
 from time import sleep
 
@@ -42,6 +43,9 @@ app.logger.setLevel(logging.INFO)
 
 tracer = trace.get_tracer("server_manual")
 
+# What each of the two functions sleeps.
+SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+
 
 @app.get("/cars")
 def server_request():
@@ -64,13 +68,13 @@ def server_request():
 
 @tracer.start_as_current_span("some_func_one")
 def some_func_one():
-    sleep(0.5)
+    sleep(SECONDS)
     some_func_two()
 
 
 @tracer.start_as_current_span("some_func_two")
 def some_func_two():
-    sleep(0.5)
+    sleep(SECONDS)
 
 
 if __name__ == "__main__":

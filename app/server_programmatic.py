@@ -1,6 +1,7 @@
 """Programmatic: a line each switches instrumentation libraries on, and these make the spans."""
 
 import logging
+import os
 from contextlib import contextmanager
 from time import sleep
 
@@ -31,6 +32,9 @@ app.logger.setLevel(logging.INFO)
 FlaskInstrumentor().instrument_app(app)
 SQLAlchemyInstrumentor().instrument(engine=engine)
 
+# What each of the two functions sleeps.
+SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+
 
 @app.get("/cars")
 def server_request():
@@ -44,12 +48,12 @@ def server_request():
 
 
 def some_func_one():
-    sleep(0.5)
+    sleep(SECONDS)
     some_func_two()
 
 
 def some_func_two():
-    sleep(0.5)
+    sleep(SECONDS)
 
 
 if __name__ == "__main__":
