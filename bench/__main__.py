@@ -18,13 +18,13 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from bench import provisioning
+from bench import provisioning, runtime
 from bench.measure import summary
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "bench/results.json"
 PAGE = REPOSITORY / "docs/performance.md"
-BENCHMARKS = {**provisioning.BENCHMARKS}
+BENCHMARKS = {**provisioning.BENCHMARKS, **runtime.BENCHMARKS}
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
 )
