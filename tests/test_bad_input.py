@@ -121,8 +121,8 @@ SETTINGS = {
     "Nothing was changed.",
     "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128, which are "
     "sent at once, or more. Nothing was changed.",
-    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1.0, but must be from 0 to 10 seconds.",
-    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60.0, but must be from 0 to 10 seconds.",
+    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10 seconds.",
+    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10 seconds.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
     "of: flags, environment, got: file",
     "reverse_proxy_password_hash=no-secret": "reverse_proxy_password_hash (not shown) is no hash "
