@@ -205,8 +205,11 @@ def build_tracegen() -> Path:
             go = f"{mirror}/toolchain/go/bin/go"
             settings = "env", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOWORK=off"
             package = "github.com/jaegertracing/jaeger/cmd/tracegen"
-            # It has one package more than the programs of the mirror, of the version that it names.
-            run(*settings, go, "-C", partial, "get", f"{package}@v1.57.0")
+            # It uses one module more than the programs of the mirror, of the version that Jaeger's
+            # own go.mod names; this adds it, for the version of Jaeger that is there already.
+            go_mod = (Path(partial) / "go.mod").read_text()
+            jaeger = re.search(r"github.com/jaegertracing/jaeger (v\S+)", go_mod)[1]
+            run(*settings, go, "-C", partial, "get", f"{package}@{jaeger}")
             run(*settings, go, "build", "-C", partial, "-o", "tracegen", package)
             (Path(partial) / "tracegen").rename(program)
     return program
