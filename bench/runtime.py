@@ -346,7 +346,7 @@ def profile(rounds: int) -> list[dict]:
         with Path(sys.executable).with_name("py-spy").open("rb") as program:
             hosts.ssh("lab", "sudo install --mode=0755 /dev/stdin /root/py-spy", program)
         for mode in PORTS:
-            rate(hosts, mode)
+            request(hosts, mode, REQUESTS // 8, CONCURRENCY)
             spy = SPY.format(mode=mode, seconds=2 * rounds)
             samples = Counter()
             with ThreadPoolExecutor(1) as pool:
