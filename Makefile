@@ -84,9 +84,11 @@ test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emu
 
 .PHONY: lint
 lint: .venv/.complete ## check the code's form
-	@ansible-lint --offline
-	@ruff check
-	@ruff format --check
+	@pre-commit run --all-files
+
+.PHONY: readmes
+readmes: .venv/.complete ## write the roles' READMEs from their specifications
+	@for role in roles/*/; do aar-doc "$$role" markdown; done
 
 .PHONY: lock
 lock: .venv/.complete ## resolve the locked lists of packages anew

@@ -1,13 +1,14 @@
 """The roles' settings are declared once, described, and used."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import REPOSITORY, run
 
-ROLES = sorted((REPOSITORY / "roles").iterdir())
+ROLES = sorted(path.parent for path in REPOSITORY.glob("roles/*/tasks"))
 NAMES = [role.name for role in ROLES]
 each_role = pytest.mark.parametrize("role", ROLES, ids=NAMES)
 
@@ -71,3 +72,12 @@ def test_every_variable_that_is_used_is_declared(role):
 @each_role
 def test_every_option_is_used(role):
     assert {name for name in options(role) if not re.search(rf"\b{name}\b", text(role))} == set()
+
+
+@each_role
+def test_the_readme_is_what_the_specification_makes(role, tmp_path):
+    aar_doc = Path(sys.executable).with_name("aar-doc")
+    made = run(aar_doc, "--output-file", tmp_path / "README.md", role, "markdown")
+    assert made.returncode == 0, made.stdout
+    wanted = (tmp_path / "README.md").read_text()
+    assert (role / "README.md").read_text() == wanted, "make readmes writes it anew"
