@@ -138,6 +138,11 @@ class Lab:
         return ran.stdout
 
 
+def changes(output: str) -> list[int]:
+    """The `changed=` counts in the recaps of all the plays in an output."""
+    return [int(count) for count in re.findall(r"changed=(\d+)", output)]
+
+
 def has_trace(lab: Lab, trace_id: str) -> bool:
     """Whether Jaeger knows the trace and it has a server span."""
     url = f"http://{lab.address}:16686/api/traces/{trace_id}"

@@ -24,6 +24,8 @@ RUN_ELSEWHERE = {
     "ansible-playbook -i inventory/hosts.yml site.yml --check": "molecule/default",
     "ansible-playbook -i inventory/hosts.yml site.yml": "molecule/default",
     "ansible-playbook -i inventory/hosts.yml playbooks/verify.yml": "molecule/default",
+    "ansible-galaxy collection build --force": "test_collection.py",
+    "ansible-galaxy collection install --force otel_lab-tracing-0.1.0.tar.gz": "test_collection.py",
 }
 
 
@@ -39,8 +41,9 @@ def test_every_make_target_that_is_named_exists():
 
 
 def test_every_file_that_is_named_exists():
-    for path in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (REPOSITORY / path).exists(), path
+    for document in README, (REPOSITORY / "CONTRIBUTING.md").read_text():
+        for path in re.findall(r"\]\(([\w./-]+)\)", document):
+            assert (REPOSITORY / path).exists(), path
 
 
 def test_the_twin_has_the_same_commands_links_and_headings():

@@ -7,15 +7,12 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from conftest import CARS, ENDPOINTS, UNITS, Lab, run, wait_for
+from conftest import CARS, ENDPOINTS, UNITS, Lab, changes, run, wait_for
+
+from compare_traces import read_trace
 
 from compare_traces import read_trace
 from send_requests import send
-
-
-def changes(output: str) -> list[int]:
-    """The `changed=` counts in the recaps of all the plays in an output."""
-    return [int(count) for count in re.findall(r"changed=(\d+)", output)]
 
 
 @pytest.mark.parametrize("program, answer", [("uname", "Darwin"), ("id", "1000")])
