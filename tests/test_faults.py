@@ -8,7 +8,7 @@ Jaeger would empty its memory.
 import shlex
 import socket
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -85,11 +85,14 @@ def lost(lab: Lab, responses: list[dict], seconds: float = 60) -> list[dict]:
 
 
 def slower(responses: list[dict], since: float, until: float) -> float:
-    """Seconds by which requests between two times took longer than the others, by their medians."""
-    within, others = [], []
+    """Seconds by which requests between two times took longer than the others of their mode.
+
+    By their medians, in the mode where these differ most.
+    """
+    seconds = defaultdict(list)
     for r in responses:
-        (within if since <= r["at"] < until else others).append(r["seconds"])
-    return median(within) - median(others)
+        seconds[r["unit"], since <= r["at"] < until].append(r["seconds"])
+    return max(median(seconds[unit, True]) - median(seconds[unit, False]) for unit in CARS)
 
 
 def without_jaeger(lab: Lab, seconds: float) -> tuple[list[dict], float]:
