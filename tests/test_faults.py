@@ -201,12 +201,22 @@ def test_a_killed_worker_is_replaced_and_loses_at_most_what_it_held(disk, measur
 def test_no_request_fails_and_no_trace_is_lost_while_it_restarts(disk, measured, unit):
     """A unit is restarted with 100 requests under way at any time
     No request is refused or fails, and every trace arrives"""
-    requests = [{"url": ENDPOINTS[car].format(disk.address), "unit": car} for car in CARS] * 100
+    responses: list[dict] = []
+    restarted = Event()
+
+    def send_one_after_another(car: str):
+        while not restarted.is_set():
+            request = {"url": ENDPOINTS[car].format(disk.address), "unit": car}
+            responses.append(send(request, timeout=60))
+
     with ThreadPoolExecutor(100) as pool:
-        responses = [pool.submit(send, request, timeout=60) for request in requests]
-        assert wait_for(lambda: sum(r.done() for r in responses) > 50)
-        disk.ssh(f"systemctl restart {unit}")
-    responses = results(responses)
+        clients = [pool.submit(send_one_after_another, CARS[n % len(CARS)]) for n in range(100)]
+        try:
+            assert wait_for(lambda: len(responses) > 50)
+            disk.ssh(f"systemctl restart {unit}")
+        finally:
+            restarted.set()
+    results(clients)
     assert failed(responses) == {}
     assert lost(disk, responses) == []
     slowest = max(r["seconds"] for r in responses)
