@@ -322,7 +322,7 @@ def answer_to(lab: Lab, unit: str, request: str) -> int:
         # It may close while a long request is being sent.
         with suppress(OSError):
             connection.sendall(f"{request}\r\nHost: lab\r\nConnection: close\r\n\r\n".encode())
-        with suppress(OSError):
+        with suppress(OSError, IndexError):
             return int(connection.recv(64).split()[1])
     return 0
 
