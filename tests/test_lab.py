@@ -10,8 +10,6 @@ import pytest
 from conftest import CARS, ENDPOINTS, UNITS, Lab, changes, run, wait_for
 
 from compare_traces import read_trace
-
-from compare_traces import read_trace
 from send_requests import send
 
 

@@ -3,10 +3,11 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from itertools import islice
 
 import pytest
-from conftest import Lab
+from conftest import Lab, wait_for
 
 # No file's time and no random name; the contents by their sums.
 LIST_ALL = (
@@ -75,7 +76,7 @@ def test_a_killed_run_is_made_whole_by_the_next(lab, undisturbed, measured, part
     _, expected, tasks = undisturbed
     lab.must_play("playbooks/teardown.yml")
     run = start(lab)
-    # Most of the time goes to a few tasks in the middle, and so most of the kills.
+    # A task is named before it begins, so all before it are whole.
     for _ in islice((line for line in run.stdout if line.startswith("TASK [")), tasks * part // 6):
         pass
     os.killpg(run.pid, signal.SIGKILL)
@@ -106,6 +107,28 @@ def test_a_run_gives_back_what_was_changed(lab, undisturbed):
     assert state(lab) ^ expected == set()
 
 
+@pytest.mark.parametrize("command", ["tar --extract", "uv/uv.* pip install"])
+def test_a_run_that_ends_amid_a_command_is_made_whole_by_the_next(
+    lab, undisturbed, measured, command
+):
+    """Connections and commands of a first site.yml end, as when a host loses its power
+    The next one ends well, and the host is as if nothing had been"""
+    _, expected, _ = undisturbed
+    lab.must_play("playbooks/teardown.yml")
+    run = start(lab)
+    with pytest.raises(AssertionError):  # This connection ends too.
+        lab.ssh(
+            f"timeout 120 sh -c 'until pgrep --full \"^{command}\"; do sleep 0.1; done'"
+            " && systemctl kill --signal=KILL ssh || echo not seen"
+        )
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert wait_for(lambda: answers(lab))
+    lab.must_play("site.yml")
+    assert state(lab) ^ expected == set()
+    measured(f"amid `{command}`: no difference")
+
+
 def test_two_runs_at_once_both_end_well(lab, undisturbed, measured):
     """Two runs of site.yml begin on one host at once
     Both end well, and the host is as after one"""
@@ -116,6 +139,12 @@ def test_two_runs_at_once_both_end_well(lab, undisturbed, measured):
     assert [run.returncode for run in runs] == [0, 0], "\n".join(said)
     assert state(lab) ^ expected == set()
     measured("no difference")
+
+
+def answers(lab: Lab) -> bool:
+    with suppress(AssertionError):
+        return lab.ssh("echo here") == "here\n"
+    return False
 
 
 def start(lab: Lab) -> subprocess.Popen:
