@@ -14,7 +14,7 @@ module: compare_traces
 short_description: Compare traces in Jaeger, whole, with expected span trees
 description:
   - Waits until every trace is as expected, or I(timeout) has passed.
-  - A trace counts as equal when it was so in two looks one after the other, as a span too many
+  - They count as such when two looks one after the other found the same spans, as one too many
     may come last. That a trace is absent is looked for once all the others are there.
 author: The otel-lab developers
 options:
@@ -27,6 +27,7 @@ options:
       What to compare; C(title), C(service), C(trace_id) and C(span_id) as in the request's
       traceparent, C(resource), attributes that the resource of every span must have, and
       C(expected), the root span as in playbooks/vars/expected_traces.yml, or null for no trace.
+      Without C(expected) it is only awaited, until its root is there, which ends last.
     type: list
     elements: dict
     required: true
@@ -39,6 +40,11 @@ RETURN = r"""
 compared:
   description: Number of traces that are as expected.
   type: int
+  returned: success
+traces:
+  description: The traces in order, as in Jaeger's C(/api/traces/{id}); null for none.
+  type: list
+  elements: dict
   returned: success
 """
 
@@ -76,6 +82,8 @@ def span_tree(trace):
             "status": tags.get("otel.status_code", "unset").lower(),
             "exceptions": [e["exception.type"] for e in events if e.get("event") == "exception"],
             "attributes": tags,
+            "start": span["startTime"],
+            "duration": span["duration"],
             "children": [],
         }
     roots = []
@@ -124,6 +132,11 @@ def lines(nodes, wanted, depth=0):
 
 def difference(item, trace):
     """Return how a trace differs from what is expected, as text; empty if it does not."""
+    if "expected" not in item:
+        roots = span_tree(trace) if trace else []
+        if any(root["parent"] == item["span_id"] for root in roots):
+            return ""
+        return f"{item['title']}, trace {item['trace_id']}: its root span did not come."
     wanted = []
     if item["expected"] is not None:
         wanted = [
@@ -149,21 +162,22 @@ def main():
         supports_check_mode=True,
     )
     deadline = time.monotonic() + module.params["timeout"]
-    equal_before = False
+    ids = before = None
     while True:
         try:
-            differences = [
-                difference(item, read_trace(module.params["jaeger_url"], item["trace_id"]))
+            found = [
+                read_trace(module.params["jaeger_url"], item["trace_id"])
                 for item in module.params["traces"]
             ]
+            ids = [sorted(s["spanID"] for s in trace["spans"]) if trace else [] for trace in found]
+            differences = list(map(difference, module.params["traces"], found))
         except (OSError, ValueError) as error:
             differences = [f"Jaeger at {module.params['jaeger_url']} cannot be asked: {error}"]
-        equal = not any(differences)
-        if equal and equal_before:
-            module.exit_json(changed=False, compared=len(differences))
+        if ids == before and not any(differences):
+            module.exit_json(changed=False, compared=len(differences), traces=found)
         if time.monotonic() > deadline:
             break
-        equal_before = equal
+        before = ids
         time.sleep(0.25)
     module.fail_json(
         msg="Traces in Jaeger are not as expected.\n" + "\n\n".join(filter(None, differences)),
