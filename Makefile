@@ -47,6 +47,11 @@ verify: has-lab ## check the lab's units, listeners and traces
 traffic: has-lab ## send N requests to each mode (10 if not told)
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=$(N)
 
+.PHONY: report
+report: has-lab ## compare the traces of a request to each mode, line by line: here and in report.html
+	@out=$$($(on_lab) playbooks/report.yml) || { echo "$$out" >&2; exit 1; }
+	@cat report.md; echo; echo 'The same as a page: file://$(CURDIR)/report.html'
+
 .PHONY: shell
 shell: has-lab ## open a shell on the lab's host
 	@ssh -i .lab/lab/id_ed25519 -o UserKnownHostsFile=.lab/known_hosts lab@$$(cut -d' ' -f1 .lab/known_hosts)
@@ -75,6 +80,10 @@ reliability: .venv/.complete ## write docs/reliability.md from the tests of faul
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
 	@python -m bench
+
+.PHONY: pictures
+pictures: .venv/.complete ## take docs/report-*.png of a live lab's report; needs root on a Debian-like Linux
+	@pytest tests/test_report.py -k live --pictures docs
 
 .PHONY: test-vagrant
 test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux

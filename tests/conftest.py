@@ -263,6 +263,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_addoption(parser):
     parser.addoption("--table", help="write what the tests measured to this file")
+    parser.addoption("--pictures", help="take the report's pictures and put them into this folder")
 
 
 def pytest_collection_modifyitems(items):

@@ -431,12 +431,10 @@ def in_terminal(report: Report, language: str) -> str:
 
 
 def main(page: Path, language: str):
-    """Write the page and its Markdown, and print the latter."""
+    """Write the page and its Markdown."""
     report = Report(json.load(sys.stdin))
-    text = in_terminal(report, language)
     page.write_text(in_page(report), encoding="utf-8")
-    page.with_suffix(".md").write_text(text, encoding="utf-8")
-    print(text)
+    page.with_suffix(".md").write_text(in_terminal(report, language), encoding="utf-8")
 
 
 if __name__ == "__main__":
