@@ -127,6 +127,10 @@ SETTINGS = {
     "of: flags, environment, got: file",
     "reverse_proxy_password_hash=no-secret": "reverse_proxy_password_hash (not shown) is no hash "
     "by SHA-512, yescrypt or bcrypt. Nothing was changed. Write, in single quotes, all that",
+    "jaeger_query_ui_config=menu": "argument 'jaeger_query_ui_config' is of type str and we were "
+    "unable to convert to dict",
+    "report_language=fr": "report_language is fr, but must be",
+    "report_file=/nowhere/report.html": "report_file is /nowhere/report.html",
     GUARDED.format("reverse_proxy_password_hash=$6$x"): "reverse_proxy_password and "
     "reverse_proxy_password_hash are both set, but there is one password. Nothing was changed.",
     f"reverse_proxy_password={'no-secret' * 8}": "reverse_proxy_password (not shown) has 72 "
@@ -154,7 +158,7 @@ SETTINGS = {
 def test_a_wrong_setting_is_refused_before_any_change(lab, measured, setting, message):
     """A setting has the wrong type, or is out of range
     The run stops before any change and names the setting, its value and the mend"""
-    playbooks = {"jaeger": "jaeger", "car": "cars", "reverse": "reverse_proxy"}
+    playbooks = {"jaeger": "jaeger", "car": "cars", "reverse": "reverse_proxy", "report": "report"}
     with untouched(lab):
         said = refusal(lab.play(f"playbooks/{playbooks[setting.split('_')[0]]}.yml", "-e", setting))
     assert message.replace("{address}", lab.address) in said

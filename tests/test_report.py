@@ -367,6 +367,22 @@ def test_the_code_shown_is_the_difference_to_the_module_without_telemetry(lab_da
     assert [change["added"] > 0 for change in report.changes] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("microseconds", "digits"),
+    [
+        (0, "0 µs"),
+        (310, "310 µs"),
+        (1500, "1.500 ms"),
+        (999_960, "1000 ms"),
+        (1_003_035, "1.003 s"),
+    ],
+)
+def test_a_time_has_the_unit_that_suits_it(microseconds, digits):
+    text = claims.duration(microseconds)
+    assert text.en.replace("\N{NO-BREAK SPACE}", " ") == digits
+    assert text.ru.split("\N{NO-BREAK SPACE}")[0] == digits.split()[0].replace(".", ",")
+
+
 def test_the_hatched_time_is_that_of_no_inner_span(lab_data):
     modes = Report(as_gathered(lab_data)).by_name
     assert [b - a for a, b in modes["programmatic"].blank] == [900, 100, SECOND - 1500]
@@ -582,8 +598,8 @@ def test_make_report_shows_the_live_traces(lab, visit, request):
         assert first in made.stdout, name
     if folder := request.config.getoption("--pictures"):
         for language in claims.LANGUAGES:
-            page = visit(file, language, device_scale_factor=2)
+            page = visit(file, language, device_scale_factor=1.5)
             end = page.locator(".waterfalls").bounding_box()
-            clip = {"x": 0, "y": 0, "width": 1280, "height": end["y"] + end["height"] + 24}
+            clip = {"x": 0, "y": 0, "width": 1280, "height": end["y"] + end["height"] + 12}
             picture = REPOSITORY / folder / f"report-{language}.png"
             page.screenshot(path=picture, full_page=True, clip=clip)

@@ -35,11 +35,11 @@ def number(value: float) -> Text:
     return Text(text, text.replace(".", ","))
 
 
-def duration(microseconds: float) -> Text:
-    """Return a time in the unit that suits it."""
+def duration(microseconds: float, digits: str = "#.4g") -> Text:
+    """Return a time in the unit that suits it, with digits as `format` understands it."""
     for name, size in ("seconds", 1e6), ("milliseconds", 1e3), ("microseconds", 1):
         if microseconds >= size or size == 1:
-            text = f"{microseconds / size:.4g}" if size > 1 else str(round(microseconds))
+            text = format(microseconds / size, digits if size > 1 else ".0f").rstrip(".")
             unit = TEXTS[name]
             return Text(
                 f"{text}\N{NO-BREAK SPACE}{unit.en}",

@@ -207,7 +207,7 @@ class Report:
     def ticks(self) -> list[tuple[float, Text]]:
         """The marks: where (0 to 1) and what."""
         count = int(self.length / self.step) + 1
-        marks = [Text("0", "0"), *(duration(i * self.step) for i in range(1, count))]
+        marks = [Text("0", "0"), *(duration(i * self.step, "g") for i in range(1, count))]
         return [(i * self.step / self.length, mark) for i, mark in enumerate(marks)]
 
     @cached_property

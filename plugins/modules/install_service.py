@@ -1,0 +1,1 @@
+../../roles/common/library/install_service.py
