@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
+import jinja2
 import yaml
 
 from bench.measure import interleave, seconds
@@ -63,10 +64,7 @@ class Hosts:
             raise
         inventory = yaml.safe_load((self.folder / "inventory.yml").read_text())["all"]
         self.hosts = inventory["hosts"]
-        # As the inventory and the role have it: the mirror, or the project's releases.
-        role = yaml.safe_load((REPOSITORY / "roles/jaeger/defaults/main.yml").read_text())
-        url = (role | inventory["vars"])["jaeger_release_url"]
-        self.release_url = url.replace("{{ jaeger_version }}", role["jaeger_version"])
+        self.settings = inventory["vars"]
         return self
 
     def __exit__(self, *_):
@@ -80,6 +78,12 @@ class Hosts:
     def address(self, name: str) -> str:
         """The machine's IPv4 address."""
         return self.hosts[name]["ansible_host"]
+
+    def release_url(self, name: str) -> str:
+        """The folder of Jaeger's release as site.yml has it: the mirror's, or the project's."""
+        role = yaml.safe_load((REPOSITORY / "roles/jaeger/defaults/main.yml").read_text())
+        settings = role | self.settings | self.hosts[name]
+        return jinja2.Template(settings["jaeger_release_url"]).render(settings)
 
     def ssh(self, name: str, command: str, source: IO) -> str:
         """Run a command on a machine, with `source` as its input; return what it printed."""
@@ -143,7 +147,7 @@ def cold(rounds: int) -> list[dict]:
                 for path in sorted((REPOSITORY / "app").glob("*.py"))
             )
             steps = (REPOSITORY / "bench/teaching_steps.sh").read_text()
-            script = f"url={hosts.release_url}\nmkdir app\n{app}{steps}"
+            script = f"url={hosts.release_url('lab')}\nmkdir app\n{app}{steps}"
             return seconds(lambda: (hosts.shell("lab", script), read_traces(hosts.address("lab"))))
 
     return [
