@@ -60,7 +60,7 @@ def fresh_host(user):
 def test_the_archive_holds_the_roles_and_their_app_and_nothing_of_the_lab(user):
     with tarfile.open(next(user.lab.clone.glob("*.tar.gz"))) as archive:
         held = {member.name for member in archive if member.isfile()}
-    folders = "app", "meta", "roles", ":!roles/nspawn_host"
+    folders = "app", "meta", "plugins", "roles", ":!roles/common/library", ":!roles/nspawn_host"
     files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", *folders)
     documents = {"LICENSE", "CHANGELOG.md", "MANIFEST.json", "FILES.json"}
     assert held == {*files.stdout.splitlines(), *documents}
