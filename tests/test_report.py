@@ -14,7 +14,7 @@ from conftest import REPOSITORY, run
 from playwright.sync_api import sync_playwright
 
 import claims
-from compare_traces import read_trace, span_tree
+from compare_traces import difference, read_trace, span_tree
 from report import Report, in_page, in_terminal
 
 FLASK = "opentelemetry.instrumentation.flask"
@@ -317,6 +317,15 @@ def test_no_text_is_there_that_nothing_says():
         if not re.search(rf"words\.{name}\b|def {name}\(|[\"']{name}[\"']", "\n".join(sources))
     ]
     assert unused == []
+
+
+def test_a_trace_is_awaited_until_its_root_is_there(lab_data):
+    mode = as_gathered(lab_data)["modes"][0]
+    item = {"title": "car-manual", "trace_id": mode["trace_id"], "span_id": mode["span_id"]}
+    assert difference(item, mode["trace"]) == ""
+    del mode["trace"]["spans"][0]
+    for incomplete in mode["trace"], None:
+        assert "its root span did not come" in difference(item, incomplete)
 
 
 def test_the_page_needs_nothing_else(lab_data):
