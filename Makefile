@@ -28,6 +28,7 @@ lab: can-make-hosts .venv/.complete ## make a systemd host here and put the lab 
 	@$(MAKE) --no-print-directory status SHOWN='\1 \2 is \3'
 	@echo
 	@echo 'Next: make verify    compares the three traces with what they must be'
+	@echo '      make report    shows how they differ: here, and as a page in report.html'
 	@echo '      make traffic   sends more requests (N=10)'
 	@echo '      make shell     opens a shell on the host: journalctl -u car-manual, systemctl cat jaeger'
 	@echo '      make destroy   takes the host away'
