@@ -368,7 +368,7 @@ def flood():
     for _ in range(300):
         spans = [{"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "flood",
                   "startTimeUnixNano": "1", "endTimeUnixNano": "2",
-                  "attributes": [{"key": "k", "value": {"stringValue": "v" * 200}}]}
+                  "attributes": [{"key": "k", "value": {"stringValue": "v" * 1000}}]}
                  for _ in range(500)]
         body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
         message = urllib.request.Request("http://127.0.0.1:4318/v1/traces", body,
