@@ -80,6 +80,7 @@ reliability: .venv/.complete ## write docs/reliability.md from the tests of faul
 
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
+	@command -v ab >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends apache2-utils >/dev/null; }
 	@python -m bench
 
 .PHONY: pictures
