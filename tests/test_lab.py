@@ -7,7 +7,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from conftest import CARS, ENDPOINTS, UNITS, Lab, changes, run, wait_for
+from conftest import CARS, ENDPOINTS, UNITS, Lab, changes, has_trace, run, wait_for
 
 from compare_traces import read_trace
 from send_requests import send
@@ -133,8 +133,8 @@ def test_a_log_line_leads_to_its_trace(lab, unit):
     ids = re.findall(r"trace_id=(\w+) span_id=(\w+).* Found 5 cars$", journal, re.MULTILINE)
     spans = dict(ids).get(response["trace_id"])
     assert spans, journal
-    url = ENDPOINTS["jaeger-ui"].format(lab.address).rstrip("/")
-    trace = wait_for(lambda: read_trace(url, response["trace_id"]))
+    assert wait_for(lambda: has_trace(lab, response["trace_id"]))
+    trace = read_trace(ENDPOINTS["jaeger-ui"].format(lab.address).rstrip("/"), response["trace_id"])
     server = [s for s in trace["spans"] if s["references"][0]["spanID"] == response["span_id"]]
     assert [span["spanID"] for span in server] == [spans]
 
