@@ -96,6 +96,17 @@ def test_only_root_can_write_what_the_services_run(lab):
     assert lab.ssh("stat -c %a /usr/local/bin/jaeger-all-in-one").strip() == "755"
 
 
+def test_packages_are_there_as_bytecode_that_knows_its_place(lab):
+    python = lab.ssh("ls /opt/car-app/environment-*/bin/python").strip()
+    packages = lab.ssh("ls -d /opt/car-app/environment-*/lib/python3*/site-packages").strip()
+    show = "import flask; print(flask.Flask.__init__.__code__.co_filename)"
+    said = lab.ssh(f"{python} -v -c '{show}' 2>&1")
+    assert f"\n{packages}/flask/app.py\n" in said
+    compiled = re.findall(rf"# code object from '?({packages}/\S+\.py)'?\n", said)
+    assert compiled == []
+    assert f"code object from '{packages}/flask/__pycache__/app.cpython-" in said
+
+
 def test_the_services_have_users_of_their_own_and_restart_by_themselves(lab):
     for unit in UNITS:
         shown = lab.ssh(f"systemctl show {unit} --property=User,Restart,UnitFileState,After")
