@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from conftest import REPOSITORY, Terminal, wait_for
 
 from compare_traces import read_trace, span_tree
@@ -51,6 +52,46 @@ def test_the_twin_has_the_same_commands_links_and_headings():
     twin = (REPOSITORY / "README.ru.md").read_text().replace("-ru.png", "-en.png")
     for pattern in r"^```\w+\n.*?^```", r"\]\([\w./-]+\)", r"`[^`\n]+`", r"^#+ ":
         assert re.findall(pattern, twin, re.M | re.S) == re.findall(pattern, README, re.M | re.S)
+
+
+def blocks(language: str) -> list[str]:
+    """README's blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def test_the_code_that_is_shown_is_the_apps():
+    app = "".join(path.read_text() for path in (REPOSITORY / "app").glob("server_*.py"))
+    assert len(blocks("python")) == 2
+    assert [block for block in blocks("python") if block not in app] == []
+
+
+def outline(node: dict, depth: int = 0) -> str:
+    """An expected span, and those within it, as README shows them."""
+    below = "".join(outline(child, depth + 1) for child in node.get("children", []))
+    return f"{'  ' * depth}{node['name']} [{node['kind']}]\n{below}"
+
+
+def test_the_traces_that_are_shown_are_the_expected_ones():
+    file = (REPOSITORY / "playbooks/vars/expected_traces.yml").read_text()
+    file = file.replace("{{ expected_database_name }}", "/var/lib/car-app/cars.db")
+    modes = yaml.safe_load(file)["expected_traces"]
+    wanted = [outline(modes[mode]["cars"]["trace"]) for mode in ("manual", "programmatic")]
+    assert [block for block in blocks("text") if "[server]" in block] == wanted
+
+
+def test_the_messages_that_are_explained_exist():
+    explained = re.search(r"^\| it says .*?\n\n", README, re.M | re.S)[0]
+    said = (
+        "".join(
+            path.read_text()
+            for folder in ("playbooks", "roles")
+            for path in (REPOSITORY / folder).rglob("*.*")
+            if path.suffix in {".yml", ".py"}
+        )
+        + (REPOSITORY / "Makefile").read_text()
+    )
+    for message in re.findall(r"^\| `(.+?)` \|", explained, re.M):
+        assert message in said, message
 
 
 @pytest.fixture(scope="module")
