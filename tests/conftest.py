@@ -306,6 +306,6 @@ def pytest_sessionfinish(session):
         cells = [
             ("behaviour", "what is done", "what must come of it", "what was measured"),
             ("---",) * 4,
-            *((*row, "; ".join(texts)) for row, texts in rows.items()),
+            *((*row, "; ".join(dict.fromkeys(texts))) for row, texts in rows.items()),
         ]
         Path(table).write_text(TITLE + "".join(f"| {' | '.join(row)} |\n" for row in cells))
