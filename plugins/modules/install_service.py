@@ -44,15 +44,17 @@ stale:
 def make_user(module, name):
     """Make the user, or give it back its form; True if there was something to do.
 
-    Ends the module's run if useradd or usermod fails.
+    Ends the module's run if systemd-sysusers or usermod fails.
     """
-    form = ["--home", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+    form = ["/nonexistent", "/usr/sbin/nologin"]
     found = module.run_command(["getent", "passwd", name])[1].strip()
-    if found.endswith(":/nonexistent:/usr/sbin/nologin"):
+    if found.endswith(":" + ":".join(form)):
         return False
     if not module.check_mode:
-        make = ["usermod"] if found else ["useradd", "--system", "--user-group", "--no-create-home"]
-        module.run_command([*make, *form, name], check_rc=True)
+        # useradd looks for the name before it locks, so that of two the later renumbers the user.
+        make = ["systemd-sysusers", "--inline", f"u {name} - - {' '.join(form)}"]
+        mend = ["usermod", "--home", form[0], "--shell", form[1], name]
+        module.run_command(mend if found else make, check_rc=True)
     return True
 
 
