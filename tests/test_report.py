@@ -82,7 +82,7 @@ def lab_data():
     roots = {
         "manual": span(
             *("server_request", "server", "server_manual", 0, SECOND, [one]),
-            **{"http.method": "GET", "http.target": "/cars"},
+            **{"http.method": "GET", "http.route": "/cars"},
         ),
         "programmatic": libraries(),
         "automatic": libraries(),
