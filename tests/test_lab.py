@@ -203,12 +203,15 @@ def faults(lab: Lab):
         ),
         "a span is too many": (
             edited(
-                lab, "car-automatic", "s/instrumentations sqlite3/instrumentations none/", automatic
+                lab,
+                "car-automatic",
+                "s/instrumentations sqlite3,psycopg/instrumentations none/",
+                automatic,
             ),
             "+ server_automatic: SELECT",
         ),
         "an attribute is another": (
-            edited(lab, "car-manual", "s/add_response_attributes(span.*/pass/", manual),
+            edited(lab, "car-manual", "s/span.set_attribute(.*/pass/", manual),
             "http.status_code",
         ),
         "a service sends nothing": (

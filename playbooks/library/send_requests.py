@@ -7,6 +7,7 @@ caller knows by which trace id to look for it.
 
 import secrets
 import sqlite3
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -40,8 +41,14 @@ options:
     type: int
     default: 30
   lock_database:
-    description: Path of an SQLite file that nobody else can read or write meanwhile.
-    type: path
+    description: Path of an SQLite file that nobody else can read or write meanwhile, if any.
+    type: str
+  lock_command:
+    description: >-
+      Another way, for other databases: a command that prints a line when it holds a lock, and gives
+      it back when its input ends.
+    type: list
+    elements: str
 """
 RETURN = r"""
 responses:
@@ -56,13 +63,21 @@ responses:
 
 
 @contextmanager
-def locked(path):
-    """Hold SQLite's exclusive lock on the file `path` (str), or on nothing if it is None.
+def locked(path, command):
+    """Hold SQLite's lock on the file `path` (str), or what `command` (list) locks, if any.
 
     Nothing is written, and the lock goes with the process, so it can leave nothing behind.
-    Raises sqlite3.OperationalError if the file cannot be opened or locked.
+    Raises sqlite3.OperationalError if the file cannot be opened or locked, and RuntimeError, with
+    what the command said, if that ended and had no lock.
     """
-    if path is None:
+    if command:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as holder:
+            if holder.stdout.readline() != b"locked\n":
+                raise RuntimeError(holder.communicate()[0].decode())
+            yield
+        return
+    if not path:
         yield
         return
     with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)) as lock:
@@ -99,12 +114,13 @@ def main():
             "count": {"type": "int", "default": 1},
             "concurrency": {"type": "int", "default": 16},
             "timeout": {"type": "int", "default": 30},
-            "lock_database": {"type": "path"},
+            "lock_database": {"type": "str", "default": ""},
+            "lock_command": {"type": "list", "elements": "str", "default": []},
         }
     )
     wanted = module.params["requests"] * module.params["count"]
     with (
-        locked(module.params["lock_database"]),
+        locked(module.params["lock_database"], module.params["lock_command"]),
         ThreadPoolExecutor(module.params["concurrency"]) as pool,
     ):
         responses = list(pool.map(lambda r: send(r, module.params["timeout"]), wanted))
