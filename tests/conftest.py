@@ -98,9 +98,10 @@ def clone() -> Path:
 class Lab:
     """A lab made in a clone by `make lab`, and what one does with it."""
 
-    def __init__(self, clone: Path):
+    def __init__(self, clone: Path, folder: str = ".lab"):
         self.clone = clone
-        self.inventory = clone / ".lab/inventory.yml"
+        self.folder = folder
+        self.inventory = clone / folder / "inventory.yml"
 
     def make(self, *arguments: str):
         """Run make in the clone."""
@@ -125,12 +126,13 @@ class Lab:
     @property
     def address(self) -> str:
         """The host's IPv4 address."""
-        return (self.clone / ".lab/known_hosts").read_text().split()[0]
+        return (self.clone / self.folder / "known_hosts").read_text().split()[0]
 
     def ssh(self, command: str) -> str:
         """Run a command on the host as root; return its output. It must succeed."""
         ran = run(
-            *("ssh", "-i", ".lab/lab/id_ed25519", "-o", "UserKnownHostsFile=.lab/known_hosts"),
+            *("ssh", "-i", f"{self.folder}/lab/id_ed25519"),
+            *("-o", f"UserKnownHostsFile={self.folder}/known_hosts"),
             *(f"lab@{self.address}", f"sudo sh -euc {shlex.quote(command)}"),
             cwd=self.clone,
         )
@@ -248,6 +250,23 @@ def lab(clone) -> Iterator[Lab]:
     if after["state"] == before["state"]:
         assert after == before
     assert not (clone / ".lab").exists() or not list((clone / ".lab").iterdir())
+
+
+@pytest.fixture(scope="module")
+def neighbour(lab) -> Iterator[Lab]:
+    """A second machine on this one, made new, with nothing of the lab on it."""
+    neighbour = Lab(lab.clone, ".neighbour")
+    folder = lab.clone / neighbour.folder
+    folder.mkdir(exist_ok=True)
+
+    def play(playbook: str):
+        command = lab.clone / ".venv/bin/ansible-playbook", playbook
+        ran = run(*command, cwd=lab.clone, OTEL_LAB_DIRECTORY=str(folder))
+        assert ran.returncode == 0, ran.stdout
+
+    play("playbooks/lab.yml")
+    yield neighbour
+    play("playbooks/destroy.yml")
 
 
 @pytest.hookimpl(wrapper=True)

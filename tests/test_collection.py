@@ -19,46 +19,38 @@ PLAYBOOK = re.search(r"^```yaml\n(.*?otel_lab\.tracing.*?)^```", README, re.M | 
 class User:
     """Someone with nothing but the archive: in an empty folder, where no role has a short name."""
 
-    def __init__(self, lab: Lab, folder: Path):
-        self.lab = lab
+    def __init__(self, host: Lab, folder: Path):
+        self.host = host
         self.folder = folder
         self.tools = {
             "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-            "PATH": f"{lab.clone}/.venv/bin:{os.environ['PATH']}",
+            "PATH": f"{host.clone}/.venv/bin:{os.environ['PATH']}",
         }
         (folder / "tracing.yml").write_text("tracing: {children: {jaeger: }}\n")
 
     def must_play(self, playbook: str) -> str:
-        """Run a playbook, given as text, against the lab's host; return its output."""
+        """Run a playbook, given as text, against the host; return its output."""
         (self.folder / "play.yml").write_text(playbook)
-        inventories = f"--inventory={self.lab.inventory}", "--inventory=tracing.yml"
+        inventories = f"--inventory={self.host.inventory}", "--inventory=tracing.yml"
         played = run("ansible-playbook", *inventories, "play.yml", cwd=self.folder, **self.tools)
         assert played.returncode == 0, played.stdout
         return played.stdout
 
 
 @pytest.fixture(scope="module")
-def user(lab, tmp_path_factory) -> User:
-    """A user who has run README's commands."""
-    user = User(lab, tmp_path_factory.mktemp("user"))
+def user(neighbour, tmp_path_factory) -> User:
+    """A user who has run README's commands, and has a new host."""
+    user = User(neighbour, tmp_path_factory.mktemp("user"))
     # As another of README's commands leaves it.
-    (lab.clone / "app/cars.db").touch()
+    (neighbour.clone / "app/cars.db").touch()
     for command in COMMANDS:
-        done = run(*command.split(), cwd=lab.clone, **user.tools)
+        done = run(*command.split(), cwd=neighbour.clone, **user.tools)
         assert done.returncode == 0, done.stdout
     return user
 
 
-@pytest.fixture(scope="module")
-def fresh_host(user):
-    """The lab's host, with nothing of the lab on it at first; the lab is back at the end."""
-    user.lab.must_play("playbooks/teardown.yml")
-    yield
-    user.lab.must_play("site.yml")
-
-
 def test_the_archive_holds_the_roles_and_their_app_and_nothing_of_the_lab(user):
-    with tarfile.open(next(user.lab.clone.glob("*.tar.gz"))) as archive:
+    with tarfile.open(next(user.host.clone.glob("*.tar.gz"))) as archive:
         held = {member.name for member in archive if member.isfile()}
     folders = "app", "meta", "plugins", "roles", ":!roles/common/library", ":!roles/nspawn_host"
     files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", *folders)
@@ -66,20 +58,20 @@ def test_the_archive_holds_the_roles_and_their_app_and_nothing_of_the_lab(user):
     assert held == {*files.stdout.splitlines(), *documents}
 
 
-def test_the_playbook_of_readme_gives_a_fresh_host_a_running_jaeger(user, fresh_host):
+def test_the_playbook_of_readme_gives_a_fresh_host_a_running_jaeger(user):
     assert len(PLAYBOOK.splitlines()) == 5
     user.must_play(PLAYBOOK)
-    with urllib.request.urlopen(ENDPOINTS["jaeger-ui"].format(user.lab.address)) as answer:
+    with urllib.request.urlopen(ENDPOINTS["jaeger-ui"].format(user.host.address)) as answer:
         assert answer.status == 200
     assert changes(user.must_play(PLAYBOOK)) == [0]
 
 
-def test_the_collections_roles_do_to_a_host_what_the_labs_own_do(user, fresh_host):
+def test_the_collections_roles_do_to_a_host_what_the_labs_own_do(user):
     roles = "".join(
         f"    - role: otel_lab.tracing.{name}\n" for name in ["car_app", "reverse_proxy"]
     )
     user.must_play(PLAYBOOK + roles)
-    assert set(changes(user.lab.must_play("site.yml"))) == {0}
+    assert set(changes(user.host.must_play("site.yml"))) == {0}
 
 
 def test_a_version_is_told_alike_wherever_it_stands():
