@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import time
 import urllib.request
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -66,6 +68,27 @@ def test_make_traffic_refuses_a_number_without_bound(lab):
     traffic = lab.make("traffic", "N=1000000")
     assert traffic.returncode != 0
     assert "must be from 1 to 10000" in " ".join(traffic.stdout.split())
+
+
+def calls(lab: Lab) -> Counter:
+    """How often each service called each other one, as Jaeger's graph of dependencies has it."""
+    query = f"endTs={time.time_ns() // 10**6}&lookback=86400000"
+    url = f"http://{lab.address}:16686/api/dependencies?{query}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        links = json.load(answer)["data"]
+    return Counter({(link["parent"], link["child"]): link["callCount"] for link in links})
+
+
+def test_traffic_through_the_chain_is_in_jaegers_graph_of_dependencies(lab):
+    before = calls(lab)
+    traffic = lab.make("traffic", "CHAIN=1", "N=3")
+    assert traffic.returncode == 0, traffic.stdout
+    assert re.findall(r"([\w-]+): 3 requests answered", traffic.stdout) == ["car-manual"]
+    links = [
+        ("server_manual", "server_programmatic"),
+        ("server_programmatic", "server_automatic"),
+    ]
+    assert wait_for(lambda: calls(lab) - before == Counter(links * 3)), (before, calls(lab))
 
 
 def test_make_shell_opens_a_shell_on_the_host(lab):
