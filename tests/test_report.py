@@ -417,10 +417,8 @@ def test_a_trace_over_several_services_is_one_waterfall_with_a_colour_for_each(l
 def browser():
     """Debian's Chromium, without a window."""
     if not shutil.which("chromium"):
-        installed = run(
-            *("sh", "-c", "apt-get update -qq && apt-get install -qq --no-install-recommends"),
-            "chromium fonts-noto-core",
-        )
+        install = "apt-get install -qq --no-install-recommends chromium fonts-noto-core"
+        installed = run("sh", "-c", f"apt-get update -qq && {install}")
         assert installed.returncode == 0, installed.stdout
     with sync_playwright() as playwright:
         # Of itself it would call home, and root has no sandbox.
