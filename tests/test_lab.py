@@ -340,6 +340,13 @@ def test_a_service_that_is_open_to_nobody_may_call_one_that_is(lab):
     assert denied.strip() == ""
 
 
+def test_the_report_shows_a_chain_that_ends_early(lab):
+    with edited(lab, "car-manual", "s/inject(call.headers)/pass/", MODULE.format("manual")):
+        made = lab.make("report")
+    assert made.returncode == 0, made.stdout
+    assert "This trace ends in `server_manual`" in made.stdout
+
+
 def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):
     setting = "car_app_automatic_configuration=environment"
     changed = lab.play("playbooks/cars.yml", "-e", setting)
