@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTHON ?= python3
 # Requests that `make traffic` sends to each mode.
 N ?= 10
+# 1: to the first mode only, whose /chain goes through all three.
+CHAIN ?= 0
 # Which of its programs `make local` starts; all if empty.
 PROGRAMS ?=
 on_lab := ansible-playbook -i .lab/inventory.yml
@@ -45,8 +47,8 @@ verify: has-lab ## check the lab's units, listeners and traces
 	@$(on_lab) playbooks/verify.yml
 
 .PHONY: traffic
-traffic: has-lab ## send N requests to each mode (10 if not told)
-	@$(on_lab) playbooks/traffic.yml -e traffic_requests=$(N)
+traffic: has-lab ## send N requests to each mode (10 if not told), or with CHAIN=1 through all three
+	@$(on_lab) playbooks/traffic.yml -e traffic_requests=$(N) -e traffic_chain=$(CHAIN)
 
 .PHONY: report
 report: has-lab ## compare the traces of a request to each mode, line by line: here and in report.html

@@ -1,9 +1,11 @@
 """Automatic: there is no telemetry in this file. opentelemetry-instrument starts it and adds it."""
 
+import json
 import logging
 import os
 from contextlib import contextmanager
 from time import sleep
+from urllib.request import Request, urlopen
 
 from flask import Flask, jsonify
 from sqlalchemy import select
@@ -15,6 +17,9 @@ app.logger.setLevel(logging.INFO)
 
 # What each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+
+# Whom /chain asks in its turn; the last service asks nobody.
+NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 
 @app.get("/cars")
@@ -35,6 +40,22 @@ def some_func_one():
 
 def some_func_two():
     sleep(SECONDS)
+
+
+@app.get("/chain")
+def chain():
+    services = [app.name]
+    if NEXT_URL:
+        services += ask_next()
+    response = jsonify(services)
+    app.logger.info("Went through %s", ", ".join(services))
+    return response
+
+
+def ask_next():
+    call = Request(NEXT_URL)
+    with urlopen(call, timeout=10) as answer:
+        return json.load(answer)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Manual: every span is made in this file, and there are no others."""
 
+import json
 import logging
 import os
 from contextlib import contextmanager
 from time import sleep
+from urllib.request import Request, urlopen
 
 from flask import Flask, g, jsonify, request
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.propagate import extract
+from opentelemetry.propagate import extract, inject
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -45,6 +47,9 @@ tracer = trace.get_tracer("server_manual")
 # What each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
+# Whom /chain asks in its turn; the last service asks nobody.
+NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
+
 
 @app.get("/cars")
 def server_request():
@@ -52,7 +57,7 @@ def server_request():
         "server_request",
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
-        attributes={"http.method": request.method, "http.route": "/cars"},
+        attributes={"http.method": request.method, "http.target": request.path},
     ) as span:
         g.request_span = span
         # The session ends here, also after an error, and is not held while the functions sleep.
@@ -74,6 +79,38 @@ def some_func_one():
 @tracer.start_as_current_span("some_func_two")
 def some_func_two():
     sleep(SECONDS)
+
+
+@app.get("/chain")
+def chain():
+    with tracer.start_as_current_span(
+        "chain",
+        context=extract(request.headers),
+        kind=trace.SpanKind.SERVER,
+        attributes={"http.method": request.method, "http.target": request.path},
+    ) as span:
+        g.request_span = span
+        services = [app.name]
+        if NEXT_URL:
+            services += ask_next()
+        response = jsonify(services)
+        app.logger.info("Went through %s", ", ".join(services))
+        span.set_attribute("http.status_code", response.status_code)
+        return response
+
+
+def ask_next():
+    call = Request(NEXT_URL)
+    with tracer.start_as_current_span(
+        "ask_next",
+        kind=trace.SpanKind.CLIENT,
+        attributes={"http.method": "GET", "http.url": NEXT_URL},
+    ) as span:
+        # Adds the header traceparent: the ids of the trace and of this span.
+        inject(call.headers)
+        with urlopen(call, timeout=10) as answer:
+            span.set_attribute("http.status_code", answer.status)
+            return json.load(answer)
 
 
 if __name__ == "__main__":

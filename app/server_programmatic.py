@@ -1,9 +1,11 @@
 """Programmatic: a line each switches instrumentation libraries on, and these make the spans."""
 
+import json
 import logging
 import os
 from contextlib import contextmanager
 from time import sleep
+from urllib.request import Request, urlopen
 
 from flask import Flask, jsonify
 from opentelemetry import trace
@@ -11,6 +13,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.instrumentation.logging import LoggingInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.instrumentation.urllib import URLLibInstrumentor
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -31,9 +34,13 @@ app.logger.setLevel(logging.INFO)
 
 FlaskInstrumentor().instrument_app(app)
 SQLAlchemyInstrumentor().instrument(engine=engine)
+URLLibInstrumentor().instrument()
 
 # What each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+
+# Whom /chain asks in its turn; the last service asks nobody.
+NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 
 @app.get("/cars")
@@ -54,6 +61,22 @@ def some_func_one():
 
 def some_func_two():
     sleep(SECONDS)
+
+
+@app.get("/chain")
+def chain():
+    services = [app.name]
+    if NEXT_URL:
+        services += ask_next()
+    response = jsonify(services)
+    app.logger.info("Went through %s", ", ".join(services))
+    return response
+
+
+def ask_next():
+    call = Request(NEXT_URL)
+    with urlopen(call, timeout=10) as answer:
+        return json.load(answer)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,12 @@ def test_server_answers_with_every_car(run, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_the_chain_of_a_server_by_itself_has_one_link(run, mode):
+    code = f"import server_{mode} as s; print(s.app.test_client().get('/chain').text)"
+    assert json.loads(run("-c", code)) == [f"server_{mode}"]
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_failed_query_gives_its_connection_back(run, mode):
     # There is no table yet. The traceback keeps the handler's session alive while they are counted.
     code = f"""

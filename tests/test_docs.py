@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, Terminal, wait_for
 
-from compare_traces import read_trace, span_tree
+from compare_traces import expected_tree, read_trace, span_tree
 from send_requests import send
 
 README = (REPOSITORY / "README.md").read_text()
@@ -18,6 +18,7 @@ RUN_ELSEWHERE = {
     "make lab": "test_lab.py",
     "make test": ".ci/run",
     "make report": "test_report.py",
+    "make traffic CHAIN=1": "test_lab.py",
     "make local": "test_local.py",
     "make verify-local": "test_local.py",
     "make local PROGRAMS=jaeger": "below",
@@ -66,9 +67,10 @@ def test_the_code_that_is_shown_is_the_apps():
 
 
 def outline(node: dict, depth: int = 0) -> str:
-    """An expected span, and those within it, as README shows them."""
+    """An expected span and those within it, as README shows them, with their services if known."""
     below = "".join(outline(child, depth + 1) for child in node.get("children", []))
-    return f"{'  ' * depth}{node['name']} [{node['kind']}]\n{below}"
+    service = f"{node['service']}: " if "service" in node else ""
+    return f"{'  ' * depth}{service}{node['name']} [{node['kind']}]\n{below}"
 
 
 def test_the_traces_that_are_shown_are_the_expected_ones():
@@ -76,6 +78,8 @@ def test_the_traces_that_are_shown_are_the_expected_ones():
     file = file.replace("{{ expected_database_name }}", "/var/lib/car-app/cars.db")
     modes = yaml.safe_load(file)["expected_traces"]
     wanted = [outline(modes[mode]["cars"]["trace"]) for mode in ("manual", "programmatic")]
+    chain = expected_tree(modes["manual"]["chain"]["trace"], "server_manual", {}, "")
+    wanted.append(outline(chain))
     assert [block for block in blocks("text") if "[server]" in block] == wanted
 
 

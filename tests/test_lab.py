@@ -3,13 +3,15 @@
 import json
 import os
 import re
+import time
 import urllib.request
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
 from conftest import CARS, ENDPOINTS, UNITS, Lab, changes, has_trace, run, wait_for
 
-from compare_traces import read_trace
+from compare_traces import read_trace, span_tree
 from send_requests import send
 
 
@@ -66,6 +68,27 @@ def test_make_traffic_refuses_a_number_without_bound(lab):
     traffic = lab.make("traffic", "N=1000000")
     assert traffic.returncode != 0
     assert "must be from 1 to 10000" in " ".join(traffic.stdout.split())
+
+
+def calls(lab: Lab) -> Counter:
+    """How often each service called each other one, as Jaeger's graph of dependencies has it."""
+    query = f"endTs={time.time_ns() // 10**6}&lookback=86400000"
+    url = f"http://{lab.address}:16686/api/dependencies?{query}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        links = json.load(answer)["data"]
+    return Counter({(link["parent"], link["child"]): link["callCount"] for link in links})
+
+
+def test_traffic_through_the_chain_is_in_jaegers_graph_of_dependencies(lab):
+    before = calls(lab)
+    traffic = lab.make("traffic", "CHAIN=1", "N=3")
+    assert traffic.returncode == 0, traffic.stdout
+    assert re.findall(r"([\w-]+): 3 requests answered", traffic.stdout) == ["car-manual"]
+    links = [
+        ("server_manual", "server_programmatic"),
+        ("server_programmatic", "server_automatic"),
+    ]
+    assert wait_for(lambda: calls(lab) - before == Counter(links * 3)), (before, calls(lab))
 
 
 def test_make_shell_opens_a_shell_on_the_host(lab):
@@ -186,9 +209,13 @@ def stopped(lab: Lab, unit: str):
         lab.ssh(f"systemctl start {unit} {unit.removesuffix('.socket')}")
 
 
+# Where a mode's module is, to a shell on the host.
+MODULE = "$(systemctl show car-{0} --property=WorkingDirectory --value)/server_{0}.py"
+
+
 def faults(lab: Lab):
     """Each fault that verify is there for, and words of the message that it must end with."""
-    manual = "$(systemctl show car-manual --property=WorkingDirectory --value)/server_manual.py"
+    manual, programmatic = MODULE.format("manual"), MODULE.format("programmatic")
     automatic = "/etc/systemd/system/car-automatic.service"
     listener = 'ExecStartPost=/bin/sh -c "python3 -m http.server --bind 127.0.0.1 9999 &"'
     return {
@@ -214,6 +241,18 @@ def faults(lab: Lab):
             edited(lab, "car-manual", "s/span.set_attribute(.*/pass/", manual),
             "http.status_code",
         ),
+        "the next service is not called": (
+            drop_in(lab, "car-programmatic", "Environment=CAR_APP_NEXT_URL="),
+            "- server_automatic: GET /chain [server]",
+        ),
+        "the trace's ids are not sent along by hand": (
+            edited(lab, "car-manual", "s/inject(call.headers)/pass/", manual),
+            "- server_programmatic: GET /chain [server]",
+        ),
+        "the trace's ids are not sent along by a library": (
+            edited(lab, "car-programmatic", "/^URLLibInstrumentor/d", programmatic),
+            "- server_programmatic: GET [client]",
+        ),
         "a service sends nothing": (
             drop_in(lab, "car-programmatic", "Environment=OTEL_SDK_DISABLED=true"),
             "+ (no trace)",
@@ -229,6 +268,9 @@ def faults(lab: Lab):
         "a span is missing",
         "a span is too many",
         "an attribute is another",
+        "the next service is not called",
+        "the trace's ids are not sent along by hand",
+        "the trace's ids are not sent along by a library",
         "a service sends nothing",
     ],
 )
@@ -239,6 +281,73 @@ def test_verify_fails_when(lab, fault):
     assert verified.returncode != 0
     # Folded, as Ansible breaks long lines and the tree is indented.
     assert message in " ".join(verified.stdout.split()), verified.stdout
+
+
+def chain_from(lab: Lab, unit: str, count: int) -> tuple[dict, list[dict]]:
+    """Ask a unit's /chain; return the response, and the trace's `count` spans, each in the last."""
+    url = ENDPOINTS[unit].format(lab.address).replace("/cars", "/chain")
+    response = send({"url": url}, timeout=30)
+    jaeger = ENDPOINTS["jaeger-ui"].format(lab.address).rstrip("/")
+
+    def spans():
+        trace = read_trace(jaeger, response["trace_id"])
+        return trace and len(trace["spans"]) == count and span_tree(trace)
+
+    nodes = wait_for(spans)
+    assert nodes, response
+    path = []
+    while nodes:
+        path += nodes
+        nodes = nodes[0]["children"]
+    return response, path
+
+
+def test_a_service_that_cannot_be_reached_is_an_error_of_all_that_wait_for_it(lab):
+    with stopped(lab, "car-automatic.socket"):
+        response, path = chain_from(lab, "car-manual", 4)
+    assert response["status"] == 500
+    answered, refused = ("error", ["urllib.error.HTTPError"]), ("error", ["urllib.error.URLError"])
+    found = [(span["status"], span["exceptions"]) for span in path]
+    assert found == [answered, answered, refused, refused]
+    for unit in "car-manual", "car-programmatic":
+        error = f"'trace_id={response['trace_id']} .*Exception on /chain'"
+        lab.ssh(f"journalctl --no-pager --unit={unit} --grep={error}")
+
+
+def test_the_automatic_mode_calls_and_hands_the_trace_on_too(lab):
+    with (
+        drop_in(lab, "car-programmatic", "Environment=CAR_APP_NEXT_URL="),
+        drop_in(lab, "car-automatic", "Environment=CAR_APP_NEXT_URL=http://127.0.0.1:8083/chain"),
+    ):
+        response, path = chain_from(lab, "car-automatic", 3)
+    assert response["status"] == 200
+    assert [(span["service"], span["name"], span["kind"]) for span in path] == [
+        ("server_automatic", "GET /chain", "server"),
+        ("server_automatic", "GET", "client"),
+        ("server_programmatic", "GET /chain", "server"),
+    ]
+
+
+def test_a_service_that_is_open_to_nobody_may_call_one_that_is(lab):
+    settings = {
+        "car_app_manual_bind": "127.0.0.1:8082",
+        "car_app_programmatic_bind": f"{lab.address}:8083",
+    }
+    try:
+        lab.must_play("playbooks/cars.yml", "-e", json.dumps(settings))
+        # Not every kernel enforces what it says.
+        denied = lab.ssh("systemctl show car-manual --property=IPAddressDeny --value")
+        lab.must_play("playbooks/verify.yml", "-e", json.dumps(settings))
+    finally:
+        lab.must_play("playbooks/cars.yml")
+    assert denied.strip() == ""
+
+
+def test_the_report_shows_a_chain_that_ends_early(lab):
+    with edited(lab, "car-manual", "s/inject(call.headers)/pass/", MODULE.format("manual")):
+        made = lab.make("report")
+    assert made.returncode == 0, made.stdout
+    assert "This trace ends in `server_manual`" in made.stdout
 
 
 def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):

@@ -19,8 +19,10 @@ from report import Report, in_page, in_terminal
 
 FLASK = "opentelemetry.instrumentation.flask"
 SQLALCHEMY = "opentelemetry.instrumentation.sqlalchemy"
+URLLIB = "opentelemetry.instrumentation.urllib"
 QUERY = {"db.system": "sqlite", "db.statement": "SELECT cars.id \nFROM cars"}
 SECOND = 1_000_000
+SPANS_OF_THE_CHAIN = ["manual", "manual", "programmatic", "programmatic", "automatic"]
 CYRILLIC = r"[\u0400-\u04ff]"
 
 
@@ -37,13 +39,14 @@ def trace(root, service, parent):
     """A trace as Jaeger 1.57 gives it: the scope among the tags of a process."""
     made = {"spans": [], "processes": {}}
 
-    def add(span, parent):
+    def add(span, service, parent):
+        service = span["service"] or service
         key = f"p{len(made['spans'])}"
         process = {"host.name": "lab", "otel.library.name": span["scope"], **span["resource"]}
         if span["scope"].startswith("opentelemetry."):
             process["otel.library.version"] = "0.66b1"
         made["processes"][key] = {
-            "serviceName": span["service"] or service,
+            "serviceName": service,
             "tags": [{"key": k, "value": v} for k, v in process.items()],
         }
         tags = {"span.kind": span["kind"], **span["tags"]}
@@ -57,9 +60,9 @@ def trace(root, service, parent):
             }
         )
         for child in span["children"]:
-            add(child, key)
+            add(child, service, key)
 
-    add(root, parent)
+    add(root, service, parent)
     return made
 
 
@@ -82,12 +85,18 @@ def lab_data():
     roots = {
         "manual": span(
             *("server_request", "server", "server_manual", 0, SECOND, [one]),
-            **{"http.method": "GET", "http.route": "/cars"},
+            **{"http.method": "GET", "http.target": "/cars"},
         ),
         "programmatic": libraries(),
         "automatic": libraries(),
     }
     roots["automatic"]["resource"] = {"telemetry.auto.version": "0.66b1"}
+    last = span("GET /chain", "server", FLASK, 6000, 1000)
+    call = span("GET", "client", URLLIB, 4000, 3500, [last])
+    middle = span("GET /chain", "server", FLASK, 3000, 5000, [call])
+    last["service"], middle["service"] = "server_automatic", "server_programmatic"
+    ask = span("ask_next", "client", "server_manual", 1000, 8000, [middle])
+    first = span("chain", "server", "server_manual", 0, 10_000, [ask], **{"http.target": "/chain"})
     unit = "[Service]\nExecStart={}/bin/gunicorn server_{}:app\n"
     instrument = "/e/bin/opentelemetry-instrument \\\n    --traces_exporter otlp \\\n    /e"
     modes = [
@@ -112,6 +121,7 @@ def lab_data():
         "jaeger_has_pages": False,
         "costs": {"date": "2026-11-24", "modes": costs},
         "modes": modes,
+        "chain": {"trace_id": f"{4:032x}", "span_id": f"{4:016x}", "root": first},
     }
 
 
@@ -120,6 +130,8 @@ def as_gathered(data):
     for mode in data["modes"]:
         parent = mode.pop("parent", mode["span_id"])
         mode["trace"] = trace(mode.pop("root"), f"server_{mode['mode']}", parent)
+    across = data["chain"]
+    across["trace"] = trace(across.pop("root"), "server_manual", across["span_id"])
     return data
 
 
@@ -151,9 +163,9 @@ class Words(HTMLParser):
 
 
 def claim_names():
-    checks = [*claims.LESSONS, *claims.NOTES, *claims.COSTS, *chain(*claims.CODE.values())]
+    lists = claims.LESSONS, claims.NOTES, claims.CHAIN, claims.COSTS, *claims.CODE.values()
     whys = {f"why_{row.cell.__name__}" for row in claims.DIFFERENCES}
-    return {check.__name__ for check in checks} | whys
+    return {check.__name__ for check in chain(*lists)} | whys
 
 
 def said(data) -> set[str]:
@@ -174,7 +186,7 @@ def said(data) -> set[str]:
     return found[0]
 
 
-ALTERNATIVES = {"libraries_differ", "durations_differ", "callers_trace_ends"}
+ALTERNATIVES = {"libraries_differ", "durations_differ", "callers_trace_ends", "chain_ends_early"}
 
 
 def test_all_that_is_known_is_said_of_a_lab_as_it_is_made(lab_data):
@@ -272,6 +284,31 @@ def a_span_is_written_that_is_not_recorded(manual, programmatic, automatic, data
     manual["code"] += 'tracer.start_span("more")\n'
 
 
+@change({"chain_is_one_trace", "chain_is_handed_on", "chain_ends_early"})
+def the_second_service_begins_a_trace_of_its_own(manual, programmatic, automatic, data):
+    data["chain"]["root"]["children"][0]["children"] = []
+
+
+@change({"chain_is_one_trace", "chain_is_handed_on"})
+def the_call_is_no_client_span(manual, programmatic, automatic, data):
+    data["chain"]["root"]["children"][0]["kind"] = "internal"
+
+
+@change({"chain_is_handed_on"})
+def a_library_makes_the_first_call(manual, programmatic, automatic, data):
+    data["chain"]["root"]["children"][0]["scope"] = URLLIB
+
+
+@change({"chain_is_handed_on"})
+def the_header_is_not_written_by_hand(manual, programmatic, automatic, data):
+    manual["code"] = manual["code"].replace("inject(", "instrument(")
+
+
+@change({"every_span_is_written"})
+def the_chain_has_a_span_that_is_not_written(manual, programmatic, automatic, data):
+    data["chain"]["root"]["children"].append(span("more", "internal", "server_manual", 0, 1))
+
+
 @change({"costs_differ"})
 def nothing_was_measured(manual, programmatic, automatic, data):
     data["costs"] = None
@@ -340,6 +377,7 @@ def test_links_lead_to_each_trace_and_to_each_two_side_by_side(lab_data):
     ids = [mode["trace_id"] for mode in lab_data["modes"]]
     paths = [
         *ids,
+        lab_data["chain"]["trace_id"],
         *(f"{a}...{b}" for a, b in ((ids[0], ids[1]), (ids[0], ids[2]), (ids[1], ids[2]))),
     ]
     page = Words(in_page(report), "en").addresses
@@ -398,29 +436,38 @@ def test_the_hatched_time_is_that_of_no_inner_span(lab_data):
     assert [b - a for a, b in modes["manual"].blank] == [1500]
 
 
-def test_a_trace_over_several_services_is_one_waterfall_with_a_colour_for_each(lab_data):
-    manual, programmatic, _ = lab_data["modes"]
-    inner = copy.deepcopy(programmatic["root"])
-    inner["service"] = "server_programmatic"
-    for child in inner["children"]:
-        child["service"] = "server_programmatic"
-    manual["root"]["children"].append(inner)
+def test_the_trace_across_services_names_the_service_of_each_span(lab_data):
     report = Report(as_gathered(lab_data))
-    assert report.modes[0].services == ["server_manual", "server_programmatic"]
-    rows = report.rows(report.modes[0])
-    assert len(rows) == 6
-    assert len({row["hue"] for row in rows}) == 2
-    assert "server_manual → server_programmatic" in in_page(report)
+    services = [row["service"] for row in report.chain_axis.rows(report.chain)]
+    assert services == [f"server_{name}" for name in SPANS_OF_THE_CHAIN]
+    assert len({report.hues[service] for service in services}) == 3
+    assert "server_manual → server_programmatic → server_automatic" in in_page(report)
+    said = in_terminal(report, "en")
+    for line in (
+        "server_manual: chain",
+        "  server_manual: ask_next",
+        "    server_programmatic: GET /chain",
+        "      server_programmatic: GET",
+        "        server_automatic: GET /chain",
+    ):
+        assert re.search(rf"^{line} +\w+ +\|", said, re.MULTILINE), line
+
+
+@pytest.mark.parametrize("has_pages", [True, False])
+def test_the_graph_of_who_calls_whom_is_linked_where_jaeger_has_pages(lab_data, has_pages):
+    lab_data["jaeger_has_pages"] = has_pages
+    report = Report(as_gathered(lab_data))
+    graph = "http://10.0.0.2:16686/dependencies"
+    assert (graph in Words(in_page(report), "en").addresses) == has_pages
+    assert (graph in in_terminal(report, "en")) == has_pages
 
 
 @pytest.fixture(scope="session")
 def browser():
     """Debian's Chromium, without a window."""
     if not shutil.which("chromium"):
-        installed = run(
-            *("sh", "-c", "apt-get update -qq && apt-get install -qq --no-install-recommends"),
-            "chromium fonts-noto-core",
-        )
+        install = "apt-get install -qq --no-install-recommends chromium fonts-noto-core"
+        installed = run("sh", "-c", f"apt-get update -qq && {install}")
         assert installed.returncode == 0, installed.stdout
     with sync_playwright() as playwright:
         # Of itself it would call home, and root has no sandbox.
@@ -478,7 +525,7 @@ def check_waterfalls(page):
     left, width = page.evaluate(
         "(({x, width}) => [x, width])(document.querySelector('.ticks').getBoundingClientRect())"
     )
-    waterfalls = page.locator(".waterfall").all()
+    waterfalls = page.locator("section[aria-labelledby=waterfalls] .waterfall").all()
     assert len(waterfalls) == 3
     for waterfall in waterfalls:
         boxes = [bar.bounding_box() for bar in waterfall.locator(".bar").all()]
@@ -489,6 +536,29 @@ def check_waterfalls(page):
             assert box["width"] >= 4 and box["height"] >= 10
             assert box["x"] >= left - 1 and box["x"] + box["width"] <= left + width + 1
     assert [len(w.locator(".blank").all()) for w in waterfalls] == [0, 1, 1]
+
+
+def test_the_trace_across_services_is_drawn_on_an_axis_of_its_own(file, visit):
+    check_chain(visit(file))
+
+
+def check_chain(page):
+    section = page.locator("section[aria-labelledby=chain]")
+    outer = section.locator(".ticks").bounding_box()
+    spans = section.locator("summary").all()
+    assert len(spans) == len(SPANS_OF_THE_CHAIN)
+    for span, mode in zip(spans, SPANS_OF_THE_CHAIN, strict=True):
+        assert span.locator(".service").inner_text() == f"server_{mode}"
+        # Each is within the one that it is a child of.
+        box = span.locator(".bar").bounding_box()
+        assert box["width"] >= 4
+        assert outer["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+        outer = box
+    whole = section.locator(".bar").first.bounding_box()
+    assert whole["width"] == pytest.approx(
+        section.locator(".ticks").bounding_box()["width"], rel=0.02
+    )
 
 
 @pytest.mark.parametrize("act", ["click", "Enter", "Space"])
@@ -532,7 +602,7 @@ def test_the_switch_changes_the_language_of_all_that_is_said(file, visit, script
     for language, label in ("ru", "Русский"), ("en", "English"):
         page.get_by_text(label, exact=True).click()
         seen = page.inner_text("body")
-        for name in "title", "see", "waterfalls", "differences", "code", "cost", "jaeger":
+        for name in "title", "see", "waterfalls", "differences", "code", "cost", "chain", "jaeger":
             for other in claims.LANGUAGES:
                 assert (getattr(claims.TEXTS[name], other) in seen) == (other == language)
         assert bool(re.search(CYRILLIC, seen.replace("Русский", ""))) == (language == "ru")
@@ -568,6 +638,7 @@ def test_a_printed_page_has_all_but_the_switch(file, visit, locale):
         "rgb(255, 255, 255)"
     )
     check_waterfalls(page)
+    check_chain(page)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
@@ -595,9 +666,10 @@ def test_make_report_shows_the_live_traces(lab, visit, request):
     file = lab.clone / "report.html"
     assert made.stdout.startswith("# One request") and file.as_uri() in made.stdout
     ids = re.findall(r"/trace/([0-9a-f]{32})\n", made.stdout)
-    assert len(ids) == 3
+    assert len(ids) == 4
     page = visit(file)
     check_waterfalls(page)
+    check_chain(page)
     for id, waterfall in zip(ids, page.locator(".waterfall").all(), strict=True):
         live = read_trace(f"http://{lab.address}:16686", id)
         assert len(live["spans"]) == len(waterfall.locator("summary").all())
@@ -608,7 +680,7 @@ def test_make_report_shows_the_live_traces(lab, visit, request):
     if folder := request.config.getoption("--pictures"):
         for language in claims.LANGUAGES:
             page = visit(file, language, device_scale_factor=1.5)
-            end = page.locator(".waterfalls").bounding_box()
+            end = page.locator(".waterfalls").first.bounding_box()
             clip = {"x": 0, "y": 0, "width": 1280, "height": end["y"] + end["height"] + 12}
             picture = REPOSITORY / folder / f"report-{language}.png"
             page.screenshot(path=picture, full_page=True, clip=clip)

@@ -94,7 +94,11 @@ def span_tree(trace):
 
 
 def expected_tree(node, service, resource, parent):
-    """Return an expected node (dict) in the form of `span_tree`, whole."""
+    """Return an expected node (dict) in the form of `span_tree`, whole.
+
+    The service is that of the node and of those below it, until one names another.
+    """
+    service = node.get("service", service)
     return {
         "parent": parent,
         "service": service,

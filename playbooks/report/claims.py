@@ -63,6 +63,11 @@ def modes(report, *wanted):
     return found if all(found) else None
 
 
+def services(report):
+    """Return the services' names, in the order of the modes."""
+    return [mode.root["service"] for mode in report.modes]
+
+
 def only_manual_has_functions(report):
     found = modes(report, "manual")
     if not found or [mode for mode in report.modes if mode.functions] != found:
@@ -212,8 +217,15 @@ def adds_telemetry(mode):
 
 def every_span_is_written(report):
     found = modes(report, "manual")
-    made = len(re.findall(r"start_(?:as_current_)?span\(", found[0].code_only)) if found else 0
-    return {"spans": made} if made and made == len(found[0].spans) else None
+    if not found:
+        return None
+    made = len(re.findall(r"start_(?:as_current_)?span\(", found[0].code_only))
+    spans = [
+        span
+        for span in found[0].spans + report.chain.spans
+        if span["service"] == found[0].root["service"]
+    ]
+    return {"spans": made} if made and made == len(spans) else None
 
 
 def calls_switch_libraries_on(report):
@@ -234,6 +246,41 @@ CODE = {
     "programmatic": [calls_switch_libraries_on],
     "automatic": [no_telemetry_in_the_module],
 }
+
+
+def chain_is_one_trace(report):
+    chain = report.chain
+    passed = [chain.root["service"], *(called["service"] for _, called in chain.calls)]
+    kinds = {(caller["kind"], called["kind"]) for caller, called in chain.calls}
+    whole = sum(span["depth"] == 0 for span in chain.spans) == 1
+    if not whole or kinds != {("client", "server")} or passed != services(report):
+        return None
+    return {
+        "path": chain.root["attributes"].get("http.target"),
+        "spans": len(chain.spans),
+        "services": len(passed),
+    }
+
+
+def chain_is_handed_on(report):
+    found = modes(report, "manual", "programmatic")
+    if not found or not chain_is_one_trace(report) or "inject(" not in found[0].code_only:
+        return None
+    scopes = {caller["service"]: caller["scope"] for caller, _ in report.chain.calls}
+    hand, library = (scopes.get(mode.root["service"], "") for mode in found)
+    if hand.startswith("opentelemetry.") or library != "opentelemetry.instrumentation.urllib":
+        return None
+    return {"hand": found[0].file, "library": found[1].file}
+
+
+def chain_ends_early(report):
+    passed = report.chain.services
+    if len(passed) == len(report.modes) or passed != services(report)[: len(passed)]:
+        return None
+    return {"last": passed[-1]}
+
+
+CHAIN = [chain_is_one_trace, chain_is_handed_on, chain_ends_early]
 
 
 def costs_differ(report):

@@ -9,6 +9,8 @@ data.json is what playbooks/report.yml gathers: an object with
   modes             one for each mode: {"mode", "url", "trace_id", "span_id", "seconds"}, as
                     send_requests responded, "trace", as Jaeger's /api/traces/{id} gives it, "code",
                     the module's text, and "unit", the unit's, or null
+  chain             the same of a request that went through all modes: {"trace_id", "span_id",
+                    "trace"}
 """
 
 import ast
@@ -29,6 +31,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from claims import (
+    CHAIN,
     CODE,
     COSTS,
     DIFFERENCES,
@@ -65,22 +68,12 @@ def covered(spans: list[dict], start: int, end: int) -> list[tuple[int, int]]:
 
 
 @dataclass
-class Mode:
-    """A mode, and what it recorded of its request."""
+class Trace:
+    """What was recorded of a request."""
 
-    mode: str
-    url: str
     trace_id: str
     span_id: str
-    seconds: float
     trace: dict
-    code: str
-    unit: str | None = None
-    name: Text = field(init=False)
-
-    def __post_init__(self):
-        self.file = f"server_{self.mode}.py"
-        self.name = TEXTS.get(f"mode_{self.mode}", Text(self.mode, self.mode))
 
     @cached_property
     def spans(self) -> list[dict]:
@@ -100,12 +93,6 @@ class Mode:
         return self.spans[0]
 
     @cached_property
-    def functions_share(self) -> float:
-        """The share of the root's time in which one of the app's functions is under way."""
-        start, end = self.root["start"], self.root["start"] + self.root["duration"]
-        return sum(b - a for a, b in covered(self.functions, start, end)) / max(end - start, 1)
-
-    @cached_property
     def start(self) -> int:
         """When its first span starts, in microseconds."""
         return min(span["start"] for span in self.spans)
@@ -119,6 +106,40 @@ class Mode:
         return list(dict.fromkeys(span["service"] for span in self.spans))
 
     @cached_property
+    def calls(self) -> list[tuple[dict, dict]]:
+        """Its spans that are another service's than their parent, each after that parent."""
+        return [
+            (span, child)
+            for span in self.spans
+            for child in span["children"]
+            if child["service"] != span["service"]
+        ]
+
+    @cached_property
+    def blank(self) -> list[tuple[int, int]]:
+        """The parts of the root in which no span below it is under way."""
+        start, end = self.root["start"], self.root["start"] + self.root["duration"]
+        below = covered([span for span in self.spans if span["depth"] > 0], start, end)
+        edges = [start, *(edge for part in below for edge in part), end]
+        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+
+
+@dataclass
+class Mode(Trace):
+    """A mode, and what it recorded of its request."""
+
+    mode: str
+    url: str
+    seconds: float
+    code: str
+    unit: str | None = None
+    name: Text = field(init=False)
+
+    def __post_init__(self):
+        self.file = f"server_{self.mode}.py"
+        self.name = TEXTS.get(f"mode_{self.mode}", Text(self.mode, self.mode))
+
+    @cached_property
     def functions(self) -> list[dict]:
         """The spans of the app's own functions: inside of a process, and by no library."""
         return [
@@ -126,6 +147,12 @@ class Mode:
             for span in self.spans
             if span["kind"] == "internal" and not span["scope"].startswith("opentelemetry.")
         ]
+
+    @cached_property
+    def functions_share(self) -> float:
+        """The share of the root's time in which one of the app's functions is under way."""
+        start, end = self.root["start"], self.root["start"] + self.root["duration"]
+        return sum(b - a for a, b in covered(self.functions, start, end)) / max(end - start, 1)
 
     @cached_property
     def database(self) -> list[dict]:
@@ -138,14 +165,6 @@ class Mode:
             for s in self.database
         ]
         return [" ".join(text.split()) for text in texts if text]
-
-    @cached_property
-    def blank(self) -> list[tuple[int, int]]:
-        """The parts of the root in which no span below it is under way."""
-        start, end = self.root["start"], self.root["start"] + self.root["duration"]
-        below = covered([span for span in self.spans if span["depth"] > 0], start, end)
-        edges = [start, *(edge for part in below for edge in part), end]
-        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
 
     @cached_property
     def blank_share(self) -> float:
@@ -169,6 +188,54 @@ class Mode:
         )
 
 
+class Axis:
+    """A time axis for some traces, each from its own start: as long as the longest."""
+
+    def __init__(self, *traces: Trace):
+        self.traces = traces
+        self.length = max(trace.end - trace.start for trace in traces)  # Microseconds.
+
+    @cached_property
+    def step(self) -> float:
+        """Microseconds from one mark to the next, a round number."""
+        rough = self.length / 4.5
+        size = 10 ** (len(str(int(rough))) - 1)
+        return next(f * size for f in (1, 2, 2.5, 5, 10) if f * size >= rough)
+
+    @property
+    def ticks(self) -> list[tuple[float, Text]]:
+        """The marks: where (0 to 1) and what."""
+        count = int(self.length / self.step) + 1
+        marks = [Text("0", "0"), *(duration(i * self.step, "g") for i in range(1, count))]
+        return [(i * self.step / self.length, mark) for i, mark in enumerate(marks)]
+
+    def rows(self, trace: Trace) -> list[dict]:
+        """Return a trace's spans as rows of its waterfall; places are shares of the axis."""
+
+        def place(start, end):
+            return (start - trace.start) / self.length, (end - start) / self.length
+
+        return [
+            {
+                **span,
+                "at": place(span["start"], span["start"] + span["duration"]),
+                "after": duration(span["start"] - trace.start),
+                "takes": duration(span["duration"]),
+                "blank": [
+                    (*place(a, b), duration(b - a))
+                    for a, b in (trace.blank if span is trace.root else [])
+                    if b - a > self.length / 5
+                ],
+                "tables": tables(span),
+            }
+            for span in trace.spans
+        ]
+
+    @cached_property
+    def has_blank(self) -> bool:
+        return any(row["blank"] for trace in self.traces for row in self.rows(trace))
+
+
 class Report:
     """All that the page says, but for its form."""
 
@@ -181,6 +248,8 @@ class Report:
             Mode(**{name: mode.get(name) for name in Mode.__match_args__}) for mode in data["modes"]
         ]
         self.by_name = {mode.mode: mode for mode in self.modes}
+        self.chain = Trace(**{name: data["chain"][name] for name in Trace.__match_args__})
+        self.axis, self.chain_axis = Axis(*self.modes), Axis(self.chain)
         self.made = datetime.fromtimestamp(self.modes[0].start / 1e6, UTC)
 
     def said(self, checks) -> list[tuple[Text, dict]]:
@@ -192,59 +261,13 @@ class Report:
         ]
 
     @cached_property
-    def length(self) -> int:
-        """Microseconds that the time axis covers: the longest trace."""
-        return max(mode.end - mode.start for mode in self.modes)
-
-    @cached_property
-    def step(self) -> float:
-        """Microseconds from one mark of the time axis to the next, a round number."""
-        rough = self.length / 4.5
-        size = 10 ** (len(str(int(rough))) - 1)
-        return next(f * size for f in (1, 2, 2.5, 5, 10) if f * size >= rough)
-
-    @property
-    def ticks(self) -> list[tuple[float, Text]]:
-        """The marks: where (0 to 1) and what."""
-        count = int(self.length / self.step) + 1
-        marks = [Text("0", "0"), *(duration(i * self.step, "g") for i in range(1, count))]
-        return [(i * self.step / self.length, mark) for i, mark in enumerate(marks)]
-
-    @cached_property
     def hues(self) -> dict[str, int]:
         """A number for each service, by which it is coloured."""
-        services = [service for mode in self.modes for service in mode.services]
+        services = [s for trace in (*self.modes, self.chain) for s in trace.services]
         return {service: i for i, service in enumerate(dict.fromkeys(services))}
 
     def hue(self, mode: Mode) -> int:
         return self.hues[mode.root["service"]]
-
-    def rows(self, mode: Mode) -> list[dict]:
-        """Return the spans of a mode as rows of its waterfall; places are shares of the axis."""
-
-        def place(start, end):
-            return (start - mode.start) / self.length, (end - start) / self.length
-
-        return [
-            {
-                **span,
-                "at": place(span["start"], span["start"] + span["duration"]),
-                "after": duration(span["start"] - mode.start),
-                "takes": duration(span["duration"]),
-                "hue": self.hues[span["service"]],
-                "blank": [
-                    (*place(a, b), duration(b - a))
-                    for a, b in (mode.blank if span is mode.root else [])
-                    if b - a > self.length / 5
-                ],
-                "tables": tables(span),
-            }
-            for span in mode.spans
-        ]
-
-    @cached_property
-    def has_blank(self) -> bool:
-        return any(row["blank"] for mode in self.modes for row in self.rows(mode))
 
     @property
     def differences(self) -> list[dict]:
@@ -294,11 +317,13 @@ class Report:
         ]
 
     @property
-    def links(self) -> dict[str, list]:
-        """Jaeger's pages: of each trace, and of each two side by side."""
+    def links(self) -> dict[str, list | str]:
+        """Jaeger's pages: of each trace, of each two side by side, and of who calls whom."""
         page = f"{self.jaeger_url}/trace/"
         return {
             "traces": [(mode, page + mode.trace_id) for mode in self.modes],
+            "chain": page + self.chain.trace_id,
+            "dependencies": f"{self.jaeger_url}/dependencies",
             "pairs": [
                 (one, other, f"{page}{one.trace_id}...{other.trace_id}")
                 for one, other in combinations(self.modes, 2)
@@ -411,6 +436,7 @@ def render(report: Report, template: str, **context) -> str:
         words=TEXTS,
         lessons=report.said(LESSONS),
         notes=report.said(NOTES),
+        chain_notes=report.said(CHAIN),
         cost_notes=report.said(COSTS),
         **context,
     )
