@@ -35,6 +35,18 @@ def test_make_lab_ends_with_every_service_its_state_and_its_address(lab):
     assert "Next: make verify" in lab.made
 
 
+def test_make_lab_applies_a_setting_of_its_file(lab):
+    file = lab.clone / "playbooks/vars/lab.yml"
+    before = file.read_text()
+    file.write_text(before.replace("lab_settings:\n", "lab_settings:\n  car_app_sleep_seconds: 0\n"))
+    try:
+        assert lab.make("lab").returncode == 0
+        assert "CAR_APP_SLEEP_SECONDS=0 " in lab.ssh("systemctl show -P Environment car-manual")
+    finally:
+        file.write_text(before)
+        assert lab.make("lab").returncode == 0
+
+
 def test_a_second_make_lab_changes_nothing(lab):
     again = lab.make("lab")
     assert again.returncode == 0, again.stdout

@@ -150,6 +150,21 @@ def test_two_runs_at_once_both_end_well(lab, undisturbed, measured):
     measured("no difference")
 
 
+def test_a_run_waits_for_another_one_that_installs_the_programs(lab, undisturbed):
+    _, expected = undisturbed
+    lab.ssh("rm /usr/local/bin/jaeger-agent; systemd-run --unit=other flock /opt/jaeger sleep 120")
+    run = start(lab)
+    try:
+        waits = wait_for(lambda: "install" in lab.ssh("pgrep -a flock | grep -v sleep || true"))
+        assert waits, "it does not wait"
+        assert lab.ssh("find /usr/local/bin -name jaeger-agent") == ""
+    finally:
+        lab.ssh("systemctl stop other")
+        said = run.communicate()[0]
+    assert run.returncode == 0, said
+    assert state(lab) ^ expected == set()
+
+
 # The module's function, by eight at once that all found no user.
 MAKE_USER = """
 import subprocess, sys, types
