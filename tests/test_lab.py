@@ -38,7 +38,9 @@ def test_make_lab_ends_with_every_service_its_state_and_its_address(lab):
 def test_make_lab_applies_a_setting_of_its_file(lab):
     file = lab.clone / "playbooks/vars/lab.yml"
     before = file.read_text()
-    file.write_text(before.replace("lab_settings:\n", "lab_settings:\n  car_app_sleep_seconds: 0\n"))
+    file.write_text(
+        before.replace("lab_settings:\n", "lab_settings:\n  car_app_sleep_seconds: 0\n")
+    )
     try:
         assert lab.make("lab").returncode == 0
         assert "CAR_APP_SLEEP_SECONDS=0 " in lab.ssh("systemctl show -P Environment car-manual")
