@@ -19,8 +19,8 @@ if DATABASE_URL.startswith("sqlite"):
     # A pooled connection would go on reading a file of SQLite's that was replaced.
     engine = create_engine(DATABASE_URL, poolclass=NullPool)
 else:
-    # Of PostgreSQL's 100 connections, 15 for the threads of each of six workers, which hold one no
-    # longer than a query. One that was cut is found and replaced; a lock is awaited as in SQLite.
+    # Of PostgreSQL's 100 connections, 15 for the threads of each of a host's six workers; a query
+    # holds one. One that was cut is found and replaced; a lock is awaited as in SQLite.
     engine = create_engine(
         DATABASE_URL,
         pool_size=15,

@@ -57,7 +57,7 @@ def server_request():
         "server_request",
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
-        attributes={"http.method": request.method, "http.target": request.path},
+        attributes={"http.method": request.method, "http.target": request.full_path.rstrip("?")},
     ) as span:
         g.request_span = span
         # The session ends here, also after an error, and is not held while the functions sleep.
@@ -87,7 +87,7 @@ def chain():
         "chain",
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
-        attributes={"http.method": request.method, "http.target": request.path},
+        attributes={"http.method": request.method, "http.target": request.full_path.rstrip("?")},
     ) as span:
         g.request_span = span
         services = [app.name]

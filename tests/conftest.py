@@ -264,9 +264,11 @@ def neighbour(lab) -> Iterator[Lab]:
         ran = run(*command, cwd=lab.clone, OTEL_LAB_DIRECTORY=str(folder))
         assert ran.returncode == 0, ran.stdout
 
-    play("playbooks/lab.yml")
-    yield neighbour
-    play("playbooks/destroy.yml")
+    try:
+        play("playbooks/lab.yml")
+        yield neighbour
+    finally:
+        play("playbooks/destroy.yml")
 
 
 @pytest.hookimpl(wrapper=True)

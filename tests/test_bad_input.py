@@ -56,6 +56,10 @@ def refusal(ran: subprocess.CompletedProcess) -> str:
     return " ".join(ran.stdout.split())
 
 
+DATABASE_URL = (
+    "car_app_database_url (not shown) must be like sqlite:////var/lib/car-app/cars.db or "
+    "postgresql+psycopg://user:password@db.example.org/cars, with signs such as"
+)
 VERSION = (
     "jaeger_version is {}, but a release of Jaeger 1 is named by three numbers. "
     "Nothing was changed. Write, for example, jaeger_version: 1.57.0"
@@ -115,11 +119,12 @@ SETTINGS = {
     "have one port, 8083. Nothing was changed. Give each a port of its own.",
     "car_app_otlp_endpoint=127.0.0.1:4317": "car_app_otlp_endpoint is 127.0.0.1:4317, but must be "
     "a URL with scheme and port, such as http://127.0.0.1:4317",
-    "car_app_database_url=mysql://me:phr@se@host/cars": "car_app_database_url (not shown) is of a "
-    "kind that no driver is there for. Nothing was changed. Leave it out, or write it like sqlite:",
-    "car_app_postgresql=yes car_app_database_url=sqlite:////cars.db": "(not shown) is of a kind "
-    "that car_app_postgresql does not go with. Nothing was changed. Leave it out, or write it "
-    "like postgresql+psycopg://",
+    "car_app_database_url=mysql://me:phr@se@host/cars": DATABASE_URL,
+    "car_app_database_url=postgresql+psycopg://me:phrase@host": DATABASE_URL,
+    "car_app_database_url=postgresql+psycopg://me:phr/ase@host/cars": DATABASE_URL,
+    "car_app_database_url=postgresql+psycopg:///cars?host=db.example.org": DATABASE_URL,
+    "car_app_postgresql=yes car_app_database_url=sqlite:////cars.db": "car_app_postgresql is true, "
+    "but car_app_database_url (not shown) names another database. Nothing was changed. Leave one",
     "car_app_download_proxy=me:phr@se@proxy": PROXY.format("car_app_download_proxy", "proxy"),
     "car_app_download_ca=/etc/hostname": CERTIFICATE.format("car_app_download_ca", "/etc/hostname"),
     "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 second or more. "

@@ -192,8 +192,8 @@ def test_runs_that_make_a_user_at_once_make_it_once(lab):
     make = MAKE_USER % (REPOSITORY / "plugins/modules/install_service.py").read_text()
     lab.ssh("systemd-sysusers --inline 'u someone -'")
     one = lab.ssh("id someone && userdel someone")
-    lab.ssh(f"python3 -c {shlex.quote(make)}")
-    assert lab.ssh("id someone && userdel someone") == one
+    at_once = f"trap 'userdel someone' EXIT; python3 -c {shlex.quote(make)}; id someone"
+    assert lab.ssh(at_once) == one
 
 
 def answers(lab: Lab) -> bool:

@@ -73,8 +73,8 @@ def locked(path, command):
     if command:
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as holder:
-            if holder.stdout.readline() != b"locked\n":
-                raise RuntimeError(holder.communicate()[0].decode())
+            if (said := holder.stdout.readline()) != b"locked\n":
+                raise RuntimeError((said + holder.communicate()[0]).decode())
             yield
         return
     if not path:

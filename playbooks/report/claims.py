@@ -253,10 +253,11 @@ def chain_is_one_trace(report):
     passed = [chain.root["service"], *(called["service"] for _, called in chain.calls)]
     kinds = {(caller["kind"], called["kind"]) for caller, called in chain.calls}
     whole = sum(span["depth"] == 0 for span in chain.spans) == 1
-    if not whole or kinds != {("client", "server")} or passed != services(report):
+    path = chain.root["attributes"].get("http.target")
+    if not (path and whole) or kinds != {("client", "server")} or passed != services(report):
         return None
     return {
-        "path": chain.root["attributes"].get("http.target"),
+        "path": path,
         "spans": len(chain.spans),
         "services": len(passed),
     }
