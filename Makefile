@@ -78,7 +78,7 @@ test: lint ## run the tests; needs root on a Debian-like Linux
 
 .PHONY: reliability
 reliability: .venv/.complete ## write docs/reliability.md from the tests of faults; needs root on a Debian-like Linux
-	@pytest -m measured --table docs/reliability.md
+	@pytest -m measured --table=docs/reliability.md
 
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
@@ -87,7 +87,7 @@ bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 m
 
 .PHONY: pictures
 pictures: .venv/.complete ## take docs/report-*.png of a live lab's report; needs root on a Debian-like Linux
-	@pytest tests/test_report.py -k live --pictures docs
+	@pytest tests/test_report.py -k live --pictures=docs
 
 .PHONY: test-vagrant
 test-vagrant: .venv/.complete ## try `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
