@@ -223,6 +223,16 @@ def stopped(lab: Lab, unit: str):
         lab.ssh(f"systemctl start {unit} {unit.removesuffix('.socket')}")
 
 
+@contextmanager
+def played(lab: Lab, playbook: str, settings: dict[str, str]):
+    """Run a playbook with other settings, and at the end once more without them."""
+    try:
+        lab.must_play(playbook, "-e", json.dumps(settings))
+        yield
+    finally:
+        lab.must_play(playbook)
+
+
 # Where a mode's module is, to a shell on the host.
 MODULE = "$(systemctl show car-{0} --property=WorkingDirectory --value)/server_{0}.py"
 
@@ -347,13 +357,10 @@ def test_a_service_that_is_open_to_nobody_may_call_one_that_is(lab):
         "car_app_manual_bind": "127.0.0.1:8082",
         "car_app_programmatic_bind": f"{lab.address}:8083",
     }
-    try:
-        lab.must_play("playbooks/cars.yml", "-e", json.dumps(settings))
+    with played(lab, "playbooks/cars.yml", settings):
         # Not every kernel enforces what it says.
         denied = lab.ssh("systemctl show car-manual --property=IPAddressDeny --value")
         lab.must_play("playbooks/verify.yml", "-e", json.dumps(settings))
-    finally:
-        lab.must_play("playbooks/cars.yml")
     assert denied.strip() == ""
 
 
@@ -365,16 +372,10 @@ def test_the_report_shows_a_chain_that_ends_early(lab):
 
 
 def test_the_environment_form_of_the_automatic_mode_makes_the_same_traces(lab):
-    setting = "car_app_automatic_configuration=environment"
-    changed = lab.play("playbooks/cars.yml", "-e", setting)
-    assert changed.returncode == 0, changed.stdout
-    try:
+    with played(lab, "playbooks/cars.yml", {"car_app_automatic_configuration": "environment"}):
         assert "--traces_exporter" not in lab.ssh("systemctl cat car-automatic")
         verified = lab.make("verify")
         assert verified.returncode == 0, verified.stdout
-    finally:
-        back = lab.play("playbooks/cars.yml")
-    assert back.returncode == 0, back.stdout
     assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
 
 
@@ -444,11 +445,8 @@ def test_services_that_are_open_to_nobody_are_exposed_by_one_point_at_most(lab):
         "car_app_programmatic_bind": "127.0.0.1:8083",
         "car_app_automatic_bind": "127.0.0.1:8084",
     }
-    try:
-        lab.must_play("site.yml", "-e", json.dumps(settings))
+    with played(lab, "site.yml", settings):
         table = lab.ssh("systemd-analyze security --no-pager")
         lab.must_play("playbooks/verify.yml", "-e", json.dumps(settings))
-    finally:
-        lab.must_play("site.yml")
     exposure = dict(re.findall(r"^(jaeger|car-\w+)\.service +([\d.]+)", table, re.MULTILINE))
     assert {unit: float(exposure[unit]) for unit in UNITS if float(exposure[unit]) > 1.0} == {}
