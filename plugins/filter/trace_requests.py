@@ -1,0 +1,43 @@
+"""Filters for the requests whose traces are compared or reported."""
+
+from typing import Any
+
+
+def trace_requests(
+    endpoints: list[dict[str, str]], expected_traces: dict[str, dict[str, Any]], host_name: str
+) -> list[dict[str, Any]]:
+    """Return a request for each endpoint and each case of its mode.
+
+    `expected_traces` is as in playbooks/vars/expected_traces.yml. A request has what the module
+    send_requests sends and what compare_traces compares; `host_name` is
+    what the resource of every span must have as its host.name.
+    """
+    return [
+        {
+            "title": f"{endpoint['name']} {case}",
+            "case": case,
+            "service": f"server_{endpoint['mode']}",
+            "url": endpoint["url"] + expected["request"]["path"],
+            "method": expected["request"]["method"],
+            "expected_status": expected["response_status"],
+            "expected": expected["trace"],
+            "resource": {"host.name": host_name},
+        }
+        for endpoint in endpoints
+        for case, expected in expected_traces[endpoint["mode"]].items()
+    ]
+
+
+def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return a request to each mode, and one to the first mode's /chain, for playbooks/report.yml."""
+    requests: list[dict[str, Any]] = [
+        {"title": e["name"], "mode": e["mode"], "url": e["url"] + e["page"]} for e in endpoints
+    ]
+    first = endpoints[0]
+    chain = {"title": first["name"], "url": f"{first['url']}/chain"}
+    return [*requests, {**chain, "service": f"server_{first['mode']}", "resource": {}}]
+
+
+class FilterModule:
+    def filters(self):
+        return {"report_requests": report_requests, "trace_requests": trace_requests}

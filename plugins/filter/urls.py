@@ -1,0 +1,72 @@
+"""Filters for the addresses of endpoints, proxies and databases."""
+
+import re
+from base64 import b64encode
+from urllib.parse import parse_qs, unquote, urlsplit
+
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+def endpoint_url(host_port: str, host: str = "127.0.0.1", scheme: str = "http") -> str:
+    """Return the URL of a listener such as 0.0.0.0:8082; a wildcard address becomes `host`."""
+    address, _, port = host_port.rpartition(":")
+    if address in ("0.0.0.0", "[::]"):
+        address = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{address}" + ("" if port == DEFAULT_PORTS[scheme] else f":{port}")
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without its user and password; works on malformed URLs too."""
+    return re.sub(r"^(\w+://)?.*@", lambda found: found[1] or "", url)
+
+
+def proxy_authorization(url: str) -> dict[str, str]:
+    """Return the header (RFC 9110, 11.7.2) for the user and password in a proxy's URL, if any."""
+    user_info, at, _ = urlsplit(url).netloc.rpartition("@")
+    if not at:
+        return {}
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(user_info).encode()).decode()}"}
+
+
+def is_proxy_url(url: str) -> bool:
+    """Whether a text is an http URL with a host and a port, perhaps a user and a password."""
+    host = r"(\[[0-9a-fA-F:]+\]|[0-9a-zA-Z.-]+)"
+    return re.fullmatch(rf"http://([^/@\s]+:[^/@\s]*@)?{host}:[0-9]+", url) is not None
+
+
+def parse_database_url(url: str) -> dict[str, str]:
+    """Return `system`, `name` and `host` of an SQLAlchemy URL that the car app can use.
+
+    The name of an SQLite database is its file, and its host is empty, as is that of PostgreSQL
+    through a local socket. The result is empty for any other URL: a server's host must stand
+    before the path, because the service's IP filter is derived from it.
+    """
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return {"system": "sqlite", "name": url.removeprefix("sqlite:///"), "host": ""}
+    try:
+        parts = urlsplit(url)
+        port, query = parts.port, parse_qs(parts.query)
+    except ValueError:
+        return {}
+    user_info, _, address = parts.netloc.rpartition("@")
+    host = address.removesuffix(f":{port}")
+    name = parts.path.removeprefix("/")
+    usable = (
+        parts.scheme == "postgresql+psycopg"
+        and re.fullmatch(r"[0-9A-Za-z.-]*|\[[0-9A-Fa-f:]+\]", host)
+        and not re.search(r"[@\[\]]", user_info)
+        and re.fullmatch(r"[^/@]+", name)
+        and all(value.startswith("/") for value in query.get("host", []))
+    )
+    return {"system": "postgresql", "name": name, "host": host} if usable else {}
+
+
+class FilterModule:
+    def filters(self):
+        return {
+            "endpoint_url": endpoint_url,
+            "is_proxy_url": is_proxy_url,
+            "parse_database_url": parse_database_url,
+            "proxy_authorization": proxy_authorization,
+            "redact_url": redact_url,
+        }

@@ -1,0 +1,220 @@
+#!/usr/bin/python
+"""Ansible module: install the user and files of systemd units, and find the units to restart."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from glob import glob
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: systemd_unit_files
+short_description: Install the user and the files of systemd units, and find the units to restart
+description:
+  - Creates a system user and every file that differs. A file is replaced as a whole and belongs to
+    root.
+  - Finds the units that do not run what is installed. It reads this from the host, because an
+    earlier run may have been interrupted between changing a file and restarting the unit.
+  - One module does all of this, because each task costs a connection, sudo and a start of Python.
+author: The otel-lab developers
+options:
+  user:
+    description: Name of a system user without a home directory or a shell.
+    type: str
+    required: true
+  files:
+    description: Files to install. Missing parent directories are created with mode 0755.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path of the file.
+        type: path
+        required: true
+      mode:
+        description: Mode of the file as an octal string, such as C(0644).
+        type: str
+        default: "0644"
+      content:
+        description: Text of the file.
+        type: str
+      secret:
+        description: Text of the file, in place of C(content), that appears in no log and no diff.
+        type: str
+  units:
+    description: Units that should be active and enabled.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      unit:
+        description: Name of the unit, such as C(jaeger.service).
+        type: str
+        required: true
+      files:
+        description:
+          - Paths of the files that the unit uses, besides its unit file and its drop-ins in
+            /etc/systemd/system.
+        type: list
+        elements: path
+        default: []
+"""
+EXAMPLES = r"""
+- name: Install the user, the environment file and the unit file
+  otel_lab.tracing.systemd_unit_files:
+    user: example
+    files:
+      - path: /etc/systemd/system/example.service
+        content: "{{ lookup('ansible.builtin.template', 'example.service.j2') }}"
+      - path: /etc/example/environment
+        mode: "0600"
+        secret: "PASSWORD={{ example_password }}\n"
+    units:
+      - unit: example.service
+        files: [/etc/example/environment]
+  register: example_files
+
+- name: Restart the unit
+  ansible.builtin.systemd_service:
+    name: example.service
+    daemon_reload: true
+    enabled: true
+    state: restarted
+  when: example_files.units_to_restart | length > 0
+"""
+RETURN = r"""
+units_to_restart:
+  description: The units that are not active, not enabled, or older than one of their files.
+  type: list
+  elements: str
+  returned: always
+"""
+
+UNIT_FOLDER = "/etc/systemd/system"
+HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
+
+
+def ensure_user(module, name):
+    """Create the system user, or restore its home and shell; return whether anything changed.
+
+    Ends the module if systemd-sysusers or usermod fails.
+    """
+    passwd_entry = module.run_command(["getent", "passwd", name])[1].strip()
+    if passwd_entry.endswith(f":{HOME}:{SHELL}"):
+        return False
+    if not module.check_mode:
+        # useradd looks for the name before it locks, so a second run at once would renumber it.
+        create = ["systemd-sysusers", "--inline", f"u {name} - - {HOME} {SHELL}"]
+        restore = ["usermod", "--home", HOME, "--shell", SHELL, name]
+        module.run_command(restore if passwd_entry else create, check_rc=True)
+    return True
+
+
+def ensure_file(module, path, mode, content):
+    """Give a file (str) its content (str), mode (octal str) and owner root.
+
+    Returns None, or the difference (dict) in the form that --diff shows. Raises OSError if the file
+    cannot be written.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+    except (FileNotFoundError, UnicodeDecodeError):
+        before = None
+    if before != content and not module.check_mode:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".partial.")
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+        os.chmod(partial, int(mode, 8))
+        os.replace(partial, path)
+    attributes = {"path": path, "mode": mode, "owner": "root", "group": "root"}
+    arguments = module.load_file_common_arguments(attributes)
+    if not module.set_fs_attributes_if_different(arguments, before != content):
+        return None
+    headers = {"before_header": path, "after_header": path}
+    return {"before": before or "", "after": content, **headers}
+
+
+def is_current(state, files, drop_ins):
+    """Return whether a unit is active, enabled and younger than its files.
+
+    `state` (dict) is what systemctl shows of the unit, `files` and `drop_ins` are lists of paths.
+    """
+    try:
+        started = datetime.strptime(state["InactiveExitTimestamp"], "%a %Y-%m-%d %H:%M:%S.%f %Z")
+        paths = [state["FragmentPath"], *files, *drop_ins]
+        newest = max(os.stat(path).st_mtime for path in paths)
+    # The unit never started, or a file is missing.
+    except (ValueError, FileNotFoundError):
+        return False
+    is_running = (state["ActiveState"], state["UnitFileState"]) == ("active", "enabled")
+    return is_running and newest <= started.replace(tzinfo=UTC).timestamp()
+
+
+def find_units_to_restart(module, units):
+    """Return the names of the units (list of dict) that do not run what is installed."""
+    properties = "ActiveState,UnitFileState,InactiveExitTimestamp,FragmentPath"
+    command = ["systemctl", "show", "--timestamp=us+utc", f"--property={properties}"]
+    output = module.run_command([*command, *(unit["unit"] for unit in units)], check_rc=True)[1]
+    blocks = output.strip().split("\n\n")
+    states = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+    return [
+        unit["unit"]
+        for unit, state in zip(units, states, strict=True)
+        if not is_current(state, unit["files"], glob(f"{UNIT_FOLDER}/{unit['unit']}.d/*.conf"))
+    ]
+
+
+def main():
+    file_options = {
+        "path": {"type": "path", "required": True},
+        "mode": {"type": "str", "default": "0644"},
+        "content": {"type": "str"},
+        "secret": {"type": "str", "no_log": True},
+    }
+    unit_options = {
+        "unit": {"type": "str", "required": True},
+        "files": {"type": "list", "elements": "path", "default": []},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "user": {"type": "str", "required": True},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": file_options,
+                "required_one_of": [("content", "secret")],
+                "mutually_exclusive": [("content", "secret")],
+            },
+            "units": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": unit_options,
+            },
+        },
+        supports_check_mode=True,
+    )
+    changed = ensure_user(module, module.params["user"])
+    differences = []
+    for file in module.params["files"]:
+        is_secret = file["content"] is None
+        content = file["secret"] if is_secret else file["content"]
+        try:
+            difference = ensure_file(module, file["path"], file["mode"], content)
+        except OSError as error:
+            module.fail_json(f"{file['path']} could not be written: {error.strerror}")
+        if difference:
+            changed = True
+            if not is_secret:
+                differences.append(difference)
+    units_to_restart = find_units_to_restart(module, module.params["units"])
+    module.exit_json(changed=changed, diff=differences, units_to_restart=units_to_restart)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+#!/usr/bin/python3
+"""Wait until a service answers HTTP requests: wait_for_http.py ADDRESS:PORT PATH
+
+The unit runs this as ExecStartPost=, so that systemd calls the service started once it answers.
+TimeoutStartSec= bounds the wait, which also ends when the service's main process ends.
+"""
+
+import os
+import sys
+import time
+from http.client import HTTPConnection, HTTPException
+
+
+def answers(address: str, path: str) -> bool:
+    """Return whether the service gives any response but a server error."""
+    try:
+        connection = HTTPConnection(address, timeout=5)
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # The process belongs to another user.
+    except PermissionError:
+        return True
+    return True
+
+
+def main() -> int:
+    address, path = sys.argv[1:]
+    main_pid = int(os.environ["MAINPID"])
+    while not answers(address, path):
+        if not is_alive(main_pid):
+            return 1
+        time.sleep(0.2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-../../../plugins/modules/install_service.py
