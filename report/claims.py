@@ -1,0 +1,264 @@
+"""What the report claims, each claim with the check that the data supports it.
+
+A claim is found by its key, under which texts.yml has its text. Its check returns the values that
+the text names, or None if the data does not support the claim, which is then withdrawn.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from report.formatting import code_list, duration, number, percent
+from report.model import Mode, Report
+from report.texts import CLAIM_TEXTS, DIFFERENCE_TEXTS, NOUNS, Text
+from report.traces import Span
+
+MODES = ("manual", "programmatic", "automatic")
+LIBRARIES = ("programmatic", "automatic")
+
+Values = dict[str, object]
+Check = Callable[..., Values | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim in a section of the report: "lessons", "notes", "chain", "costs" or a mode's key.
+
+    Its check is called with the report and the modes that it is about.
+    """
+
+    key: str
+    section: str
+    modes: Collection[str]
+    check: Check
+
+
+CLAIMS: list[Claim] = []
+
+
+def claim(key: str, section: str, modes: Collection[str] = ()) -> Callable[[Check], Check]:
+    """Return a decorator that registers a check."""
+
+    def register(check: Check) -> Check:
+        CLAIMS.append(Claim(key, section, modes, check))
+        return check
+
+    return register
+
+
+def evaluate(report: Report, section: str) -> list[Text]:
+    """Return the claims of a section that the data supports, with their values."""
+    texts = []
+    for claim in CLAIMS:
+        if claim.section == section and report.by_key.keys() >= set(claim.modes):
+            values = claim.check(report, *(report.by_key[key] for key in claim.modes))
+            if values is not None:
+                texts.append(CLAIM_TEXTS[claim.key].format(**values))
+    return texts
+
+
+def unique_names(spans: Iterable[Span]) -> list[str]:
+    return list(dict.fromkeys(span.name for span in spans))
+
+
+@claim("only_manual_has_functions", "lessons", ["manual"])
+def check_functions(report: Report, manual: Mode) -> Values | None:
+    if [mode for mode in report.modes if mode.functions] != [manual]:
+        return None
+    functions = code_list(unique_names(manual.functions))
+    return {"functions": functions, "share": percent(manual.functions_share)}
+
+
+@claim("only_libraries_have_the_database", "lessons", LIBRARIES)
+def check_database(report: Report, *libraries: Mode) -> Values | None:
+    if [mode for mode in report.modes if mode.database_calls] != list(libraries):
+        return None
+    calls = libraries[0].database_calls
+    total = duration(sum(span.duration for span in calls))
+    return {"spans": NOUNS["spans"].count(len(calls)), "time": total}
+
+
+@claim("libraries_agree", "lessons", LIBRARIES)
+def check_libraries_agree(report: Report, one: Mode, other: Mode) -> Values | None:
+    spans = NOUNS["spans"].count(len(one.trace.spans))
+    return {"spans": spans} if one.shape == other.shape else None
+
+
+@claim("libraries_differ", "lessons", LIBRARIES)
+def check_libraries_differ(report: Report, one: Mode, other: Mode) -> Values | None:
+    counts: Values = {"one": len(one.trace.spans), "other": len(other.trace.spans)}
+    return counts if one.shape != other.shape else None
+
+
+def durations(report: Report) -> tuple[Values, bool]:
+    """Return the shortest and the longest request, and whether they differ by at most a tenth."""
+    times = [mode.root.duration for mode in report.modes]
+    values: Values = {"min": duration(min(times)), "max": duration(max(times))}
+    return values, max(times) <= 1.1 * max(min(times), 1)
+
+
+@claim("durations_agree", "notes")
+def check_durations_agree(report: Report) -> Values | None:
+    values, agree = durations(report)
+    return values if agree else None
+
+
+@claim("durations_differ", "notes")
+def check_durations_differ(report: Report) -> Values | None:
+    values, agree = durations(report)
+    return None if agree else values
+
+
+@claim("callers_trace_goes_on", "notes")
+def check_callers_trace_goes_on(report: Report) -> Values | None:
+    return None if check_callers_trace_ends(report) else {}
+
+
+@claim("callers_trace_ends", "notes")
+def check_callers_trace_ends(report: Report) -> Values | None:
+    modes = [m.key for m in report.modes if m.root.parent_id != m.trace.caller_span_id]
+    return {"modes": ", ".join(modes)} if modes else None
+
+
+@claim("every_span_is_written", "manual", ["manual"])
+def check_every_span_is_written(report: Report, manual: Mode) -> Values | None:
+    written = len(re.findall(r"start_(?:as_current_)?span\(", manual.code))
+    spans = [*manual.trace.spans, *report.chain.spans]
+    recorded = sum(span.service == manual.root.service for span in spans)
+    return {"spans": NOUNS["spans"].count(written)} if 0 < written == recorded else None
+
+
+@claim("calls_switch_libraries_on", "programmatic", LIBRARIES)
+def check_calls(report: Report, programmatic: Mode, automatic: Mode) -> Values | None:
+    calls = len(re.findall(r"\.instrument(?:_app)?\(", programmatic.code))
+    holds = calls and automatic.is_started_with_telemetry
+    return {"calls": NOUNS["calls"].count(calls)} if holds else None
+
+
+@claim("no_telemetry_in_the_module", "automatic", ["automatic"])
+def check_no_telemetry(report: Report, automatic: Mode) -> Values | None:
+    holds = automatic.is_started_with_telemetry and "opentelemetry" not in automatic.code
+    return {"file": automatic.file} if holds else None
+
+
+@claim("chain_is_one_trace", "chain")
+def check_chain_is_one_trace(report: Report) -> Values | None:
+    chain = report.chain
+    services = [chain.root.service, *(called.service for _, called in chain.calls)]
+    kinds = {(caller.kind, called.kind) for caller, called in chain.calls}
+    path = chain.root.attributes.get("http.target")
+    if not path or len(chain.roots) != 1 or kinds != {("client", "server")}:
+        return None
+    if services != [mode.root.service for mode in report.modes]:
+        return None
+    return {
+        "path": path,
+        "spans": NOUNS["spans"].count(len(chain.spans)),
+        "services": NOUNS["services"].count(len(services)),
+    }
+
+
+@claim("chain_is_handed_on", "chain", ["manual", "programmatic"])
+def check_chain_is_handed_on(report: Report, manual: Mode, programmatic: Mode) -> Values | None:
+    if check_chain_is_one_trace(report) is None or "inject(" not in manual.code:
+        return None
+    callers = {caller.service: caller for caller, _ in report.chain.calls}
+    by_hand = callers.get(manual.root.service)
+    by_library = callers.get(programmatic.root.service)
+    if by_hand is None or by_hand.is_by_library:
+        return None
+    if by_library is None or by_library.scope != "opentelemetry.instrumentation.urllib":
+        return None
+    return {"manual": manual.file, "programmatic": programmatic.file}
+
+
+@claim("chain_ends_early", "chain")
+def check_chain_ends_early(report: Report) -> Values | None:
+    reached = report.chain.services
+    services = [mode.root.service for mode in report.modes]
+    ends_early = reached != services and reached == services[: len(reached)]
+    return {"last": reached[-1]} if ends_early else None
+
+
+@claim("costs_differ", "costs")
+def check_costs_differ(report: Report) -> Values | None:
+    costs = sorted(report.costs, key=lambda cost: cost.extra_us)
+    # Telemetry that costs nothing, or less by measuring error, has no multiple.
+    if not costs or not 0 < costs[0].extra_us < costs[-1].extra_us:
+        return None
+    times = number(costs[-1].extra_us / costs[0].extra_us)
+    values: Values = {"min": costs[0].mode.name, "max": costs[-1].mode.name}
+    return {**values, "times": NOUNS["times"].count(times)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row of the table of differences: what a mode records, as text, empty for nothing.
+
+    Its explanation is given if, of MODES, exactly the `expected` ones record it.
+    """
+
+    key: str
+    value: Callable[[Mode], str | Text]
+    expected: Collection[str]
+    is_recorded: Callable[[Mode], object] | None = None  # The value itself if None.
+
+    def is_explained(self, report: Report) -> bool:
+        recorded = {mode.key for mode in report.modes if (self.is_recorded or self.value)(mode)}
+        return report.by_key.keys() >= set(MODES) and recorded == set(self.expected)
+
+
+def connections(mode: Mode) -> str:
+    return ", ".join(unique_names(s for s in mode.database_calls if s.name == "connect"))
+
+
+def queries(mode: Mode) -> str:
+    return "; ".join(dict.fromkeys(span.query for span in mode.database_calls if span.query))
+
+
+def library_versions(mode: Mode) -> str:
+    version = "otel.library.version"
+    spans = [span for span in mode.trace.spans if version in span.attributes]
+    names = {f"{span.scope.rpartition('.')[2]} {span.attributes[version]}" for span in spans}
+    return ", ".join(sorted(names))
+
+
+def is_named_by_route(mode: Mode) -> bool:
+    attributes = mode.root.attributes
+    return mode.root.name == f"{attributes.get('http.method')} {attributes.get('http.route')}"
+
+
+DIFFERENCES = [
+    Difference("first_span", lambda mode: mode.root.name, LIBRARIES, is_named_by_route),
+    Difference("functions", lambda mode: ", ".join(unique_names(mode.functions)), ["manual"]),
+    Difference(
+        "covered_time",
+        lambda mode: percent(1 - mode.gap_share),
+        LIBRARIES,
+        lambda mode: mode.gap_share > 0.5,
+    ),
+    Difference("connection", connections, LIBRARIES),
+    Difference("query", queries, LIBRARIES),
+    Difference("route", lambda mode: mode.root.attributes.get("http.route", ""), LIBRARIES),
+    Difference("library_version", library_versions, LIBRARIES),
+    Difference(
+        "auto_version",
+        lambda mode: mode.root.resource.get("telemetry.auto.version", ""),
+        ["automatic"],
+    ),
+]
+
+
+DifferenceRow = tuple[Text, list[str | Text], Text | None]
+
+
+def evaluate_differences(report: Report) -> list[DifferenceRow]:
+    """Return the rows in which modes differ: name, value per mode, and why, or None if unclear."""
+    rows: list[DifferenceRow] = []
+    for difference in DIFFERENCES:
+        texts = DIFFERENCE_TEXTS[difference.key]
+        values = [difference.value(mode) for mode in report.modes]
+        if any(value != values[0] for value in values):
+            why = texts.why if difference.is_explained(report) else None
+            rows.append((texts.name, values, why))
+    return rows

@@ -1,0 +1,208 @@
+"""What the report is about: the traces of every mode, the modules behind them and their costs."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+from report.source import Diff, compare, without_docstring
+from report.texts import MODE_NAMES, Text
+from report.traces import Span, Trace, merge_intervals
+from report.waterfall import Axis
+
+
+@dataclass(frozen=True)
+class Mode:
+    """An instrumentation mode, and the trace that it recorded of its request."""
+
+    key: str
+    trace: Trace
+    module: str  # Source code.
+    unit: str | None  # Text of its systemd unit.
+
+    @property
+    def name(self) -> Text:
+        return MODE_NAMES.get(self.key, Text(self.key, self.key))
+
+    @property
+    def file(self) -> str:
+        return f"server_{self.key}.py"
+
+    @property
+    def root(self) -> Span:
+        return self.trace.root
+
+    @property
+    def functions(self) -> list[Span]:
+        """The spans of the app's own functions."""
+        return [s for s in self.trace.spans if s.kind == "internal" and not s.is_by_library]
+
+    @property
+    def functions_share(self) -> float:
+        """The share of the root that the app's own functions cover."""
+        intervals = (span.interval for span in self.functions)
+        return self.root.share(merge_intervals(intervals, *self.root.interval))
+
+    @property
+    def gap_share(self) -> float:
+        """The share of the root that no child span covers."""
+        return self.root.share(self.trace.gaps)
+
+    @property
+    def database_calls(self) -> list[Span]:
+        return [span for span in self.trace.spans if span.is_database_call]
+
+    @property
+    def shape(self) -> list[tuple[int, str, str, str]]:
+        """What the traces of two modes with the same instrumentation have in common."""
+        return [(span.depth, span.name, span.kind, span.scope) for span in self.trace.spans]
+
+    @cached_property
+    def code(self) -> str:
+        """The module without its docstring, which may mention anything."""
+        return without_docstring(self.module)
+
+    @property
+    def unit_lines(self) -> list[str]:
+        """The lines of the unit that start the mode and configure OpenTelemetry."""
+        pattern = r"^(?:Environment=OTEL_|ExecStart=)(?:.*\\\n)*.*"
+        return re.findall(pattern, self.unit or "", re.MULTILINE)
+
+    @property
+    def is_started_with_telemetry(self) -> bool:
+        return any("opentelemetry-instrument" in line for line in self.unit_lines)
+
+
+@dataclass(frozen=True)
+class ModuleChange:
+    """What telemetry adds to a mode: lines of its module, and of its unit."""
+
+    mode: Mode
+    diff: Diff
+    unit_lines: list[str]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The CPU time that a request takes in a mode, in microseconds."""
+
+    mode: Mode
+    cpu_us: float
+    extra_us: float  # Of which telemetry.
+    spans: int
+    extra_us_per_span: float
+    max_us: float  # Of all measured modes.
+
+    @property
+    def app_share(self) -> float:
+        return (self.cpu_us - self.extra_us) / self.max_us
+
+    @property
+    def extra_share(self) -> float:
+        return self.extra_us / self.max_us
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the report shows, whatever its format."""
+
+    jaeger_url: str
+    jaeger_has_pages: bool
+    modes: list[Mode]
+    chain: Trace  # Of a request that went through all modes.
+    costs: list[Cost]
+    costs_date: str  # Empty if nothing was measured.
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Report":
+        """Build a report from an object with these keys:
+
+        jaeger_url        address of Jaeger's pages, such as http://10.0.0.2:16686
+        jaeger_has_pages  whether it has any, which a build from the Go module does not
+        responses         responses of `send_requests`, one for each mode, which they name as
+                          "mode", then one of a request that went through all modes
+        span_trees        for each response, the root nodes of its trace, as in `compare_traces`
+        units, modules    for each mode, the text of its systemd unit (or null) and of its module
+        costs             null, or what bench/ measured:
+                          {"date": "2026-11-24", "modes": {mode: {"cpu_us": 366, ...}}}
+
+        Raises KeyError if a key is missing, ValueError if lists do not fit together.
+        """
+        responses, trees = data["responses"], data["span_trees"]
+        for key, expected in ("span_trees", 1), ("units", 0), ("modules", 0):
+            expected += len(responses) - 1
+            if len(data[key]) != expected:
+                raise ValueError(f"{key} has {len(data[key])} entries, but must have {expected}")
+        *traces, chain = map(Trace.from_json, responses, trees)
+        modes = [
+            Mode(response["mode"], trace, module, unit)
+            for response, trace, module, unit in zip(
+                responses[:-1], traces, data["modules"], data["units"], strict=True
+            )
+        ]
+        measured = data["costs"] or {"date": "", "modes": {}}
+        max_us = max((cost["cpu_us"] for cost in measured["modes"].values()), default=0)
+        keys = "cpu_us", "extra_us", "spans", "extra_us_per_span"
+        by_key = {mode.key: mode for mode in modes}
+        costs = [
+            Cost(mode=by_key[key], max_us=max(max_us, 1), **{name: cost[name] for name in keys})
+            for key, cost in measured["modes"].items()
+            if key in by_key
+        ]
+        jaeger = data["jaeger_url"], data["jaeger_has_pages"]
+        return cls(*jaeger, modes, chain, costs, measured["date"])
+
+    @cached_property
+    def by_key(self) -> dict[str, Mode]:
+        return {mode.key: mode for mode in self.modes}
+
+    @property
+    def created(self) -> datetime:
+        """When the first trace began."""
+        return datetime.fromtimestamp(self.modes[0].trace.start / 1e6, UTC)
+
+    @cached_property
+    def axis(self) -> Axis:
+        return Axis(*(mode.trace for mode in self.modes))
+
+    @cached_property
+    def chain_axis(self) -> Axis:
+        return Axis(self.chain)
+
+    @cached_property
+    def services(self) -> list[str]:
+        traces = [*(mode.trace for mode in self.modes), self.chain]
+        return list(dict.fromkeys(service for trace in traces for service in trace.services))
+
+    def colour_index(self, service: str) -> int:
+        """Return the number of a service's colour."""
+        return self.services.index(service)
+
+    @property
+    def baseline(self) -> Mode | None:
+        """The mode whose module has no telemetry; the other modules are compared with it."""
+        return next((mode for mode in self.modes if "opentelemetry" not in mode.code), None)
+
+    @cached_property
+    def changes(self) -> list[ModuleChange]:
+        """What telemetry adds to each mode; nothing if there is no baseline."""
+        common = set.intersection(*(set(mode.unit_lines) for mode in self.modes))
+        return [
+            ModuleChange(
+                mode=mode,
+                diff=compare(self.baseline.module, mode.module),
+                unit_lines=[line for line in mode.unit_lines if line not in common],
+            )
+            for mode in self.modes
+            if self.baseline
+        ]
+
+    def trace_url(self, *traces: Trace) -> str:
+        """Return the address of Jaeger's page of a trace, or of its comparison of two traces."""
+        return f"{self.jaeger_url}/trace/{'...'.join(trace.trace_id for trace in traces)}"
+
+    @property
+    def pairs(self) -> list[tuple[Mode, Mode]]:
+        return list(combinations(self.modes, 2))

@@ -1,0 +1,82 @@
+"""The formats of the report: an HTML page in every language, and Markdown in one."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from report.claims import evaluate, evaluate_differences
+from report.formatting import number, percent
+from report.model import Report
+from report.texts import LANGUAGES, NOUNS, WORDS, Text
+from report.waterfall import Bar
+
+TEMPLATES = Path(__file__).with_name("templates")
+BAR_WIDTH = 40  # Characters.
+
+
+def inline_markup(text: str) -> Markup:
+    """Escape a text, and make `this` code and **this** strong."""
+    html = re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html))
+
+
+def to_html(value: object) -> object:
+    """Return a text in every language, each in an element of its own; any other value as it is."""
+    if not isinstance(value, Text):
+        return value
+    parts = {language: value.in_language(language, inline_markup) for language in LANGUAGES}
+    if len(set(parts.values())) == 1:
+        return parts[LANGUAGES[0]]
+    element = Markup('<span lang="{}">{}</span>')
+    return Markup("").join(element.format(*part) for part in parts.items())
+
+
+def text_bar(bar: Bar) -> str:
+    """Draw a bar in a line of text."""
+    width = max(1, round(bar.width * BAR_WIDTH))
+    offset = min(int(bar.left * BAR_WIDTH), BAR_WIDTH - width)
+    return (" " * offset + "█" * width).ljust(BAR_WIDTH)
+
+
+def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
+    """Render a template; `finalize` converts what it prints."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        number=number,
+        percent=percent,
+        css_percent="{:.4%}".format,
+        text_bar=text_bar,
+        table_cell=lambda value: str(finalize(value)).replace("|", "\\|"),
+    )
+    return environment.get_template(template).render(
+        report=report,
+        words=WORDS,
+        nouns=NOUNS,
+        claims=lambda section: evaluate(report, section),
+        differences=evaluate_differences(report),
+    )
+
+
+def render_html(report: Report) -> str:
+    """Return the report as an HTML page, in every language."""
+    return render(report, "report.html.j2", to_html)
+
+
+def render_markdown(report: Report, language: str) -> str:
+    """Return the report as Markdown, in one of LANGUAGES."""
+
+    def to_text(value: object) -> object:
+        return value.in_language(language) if isinstance(value, Text) else value
+
+    return render(report, "report.md.j2", to_text)

@@ -1,0 +1,95 @@
+"""Waterfalls: the spans of a trace as rows on a time axis."""
+
+from dataclasses import dataclass
+
+from report.formatting import duration
+from report.texts import Text
+from report.traces import Span, Trace
+
+# Scope attributes, and span attributes that the row itself already shows.
+SCOPE = {"otel.library.name", "otel.library.version", "otel.scope.name", "otel.scope.version"}
+IN_ROW = {"span.kind", "internal.span.format", "otel.status_code"}
+
+Table = tuple[str, list[tuple[str, object]]]  # The caption's key in WORDS, and the rows.
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A stretch of time; `left` and `width` are shares (0 to 1) of the axis."""
+
+    left: float
+    width: float
+    duration: Text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A span on the axis."""
+
+    span: Span
+    bar: Bar
+    offset: Text  # From the start of the trace.
+    gaps: list[Bar]
+    tables: list[Table]
+
+
+class Axis:
+    """A time axis for traces that all begin at its start; it is as long as the longest."""
+
+    def __init__(self, *traces: Trace):
+        self.traces = traces
+        self.length = max(trace.end - trace.start for trace in traces)  # Microseconds.
+
+    @property
+    def step(self) -> float:
+        """Microseconds from one tick to the next: a round number."""
+        least = self.length / 4.5
+        size = 10.0 ** (len(str(int(least))) - 1)
+        return next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= least)
+
+    @property
+    def ticks(self) -> list[tuple[float, Text]]:
+        """The ticks: where (0 to 1) and what they are labelled with."""
+        labels = [Text("0", "0")]
+        labels += [duration(i * self.step, "g") for i in range(1, int(self.length / self.step) + 1)]
+        return [(i * self.step / self.length, label) for i, label in enumerate(labels)]
+
+    def bar(self, trace: Trace, start: int, end: int) -> Bar:
+        length = end - start
+        return Bar((start - trace.start) / self.length, length / self.length, duration(length))
+
+    def gaps(self, trace: Trace) -> list[Bar]:
+        """Return those gaps of a trace that take over a fifth of the axis."""
+        long = [(start, end) for start, end in trace.gaps if end - start > self.length / 5]
+        return [self.bar(trace, *gap) for gap in long]
+
+    @property
+    def has_gaps(self) -> bool:
+        return any(self.gaps(trace) for trace in self.traces)
+
+    def rows(self, trace: Trace) -> list[Row]:
+        return [
+            Row(
+                span=span,
+                bar=self.bar(trace, *span.interval),
+                offset=duration(span.start - trace.start),
+                gaps=self.gaps(trace) if span is trace.root else [],
+                tables=attribute_tables(span),
+            )
+            for span in trace.spans
+        ]
+
+
+def attribute_tables(span: Span) -> list[Table]:
+    """Return those tables of a span's attributes that are not empty."""
+    resource = {key: value for key, value in span.resource.items() if key not in SCOPE}
+    hidden = SCOPE | IN_ROW | resource.keys()
+    own = {key: value for key, value in span.attributes.items() if key not in hidden}
+    status = [("status", span.status)] if span.status != "unset" else []
+    tables: list[Table] = [
+        ("attributes", [*status, *sorted(own.items())]),
+        ("events", [("exception.type", name) for name in span.exceptions]),
+        ("scope", sorted((key, span.attributes[key]) for key in SCOPE & span.attributes.keys())),
+        ("resource", sorted({"service.name": span.service, **resource}.items())),
+    ]
+    return [(caption, rows) for caption, rows in tables if rows]

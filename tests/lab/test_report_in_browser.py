@@ -1,0 +1,126 @@
+"""Everyone can read and use the report in a browser; its data is made up, so no lab is needed."""
+
+import json
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from report.render import render_html
+from report.texts import LANGUAGES, WORDS
+from tests.support.report_data import MadeUpLab
+from tests.support.report_page import assert_chain_on_its_own_axis, assert_waterfalls_on_one_axis
+
+pytest_plugins = ["tests.support.chromium"]
+
+
+@pytest.fixture
+def file(tmp_path):
+    """The page of a lab as it should be."""
+    file = tmp_path / "report.html"
+    file.write_text(render_html(MadeUpLab().report()))
+    return file
+
+
+def test_three_waterfalls_are_drawn_on_one_axis(file, visit):
+    assert_waterfalls_on_one_axis(visit(file))
+
+
+def test_the_trace_across_services_is_drawn_on_its_own_axis(file, visit):
+    assert_chain_on_its_own_axis(visit(file))
+
+
+@pytest.mark.parametrize("action", ["click", "Enter", "Space"])
+def test_a_span_shows_its_attributes(file, visit, action):
+    page = visit(file)
+    summary = page.locator("summary", has_text="SELECT").first
+    statement = page.get_by_text("db.statement").first
+    assert not statement.is_visible()
+    if action == "click":
+        summary.click()
+    else:
+        summary.focus()
+        page.keyboard.press(action)
+    assert statement.is_visible()
+
+
+def test_the_keyboard_reaches_the_language_each_span_and_each_link(file, visit):
+    page = visit(file)
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "[...document.querySelectorAll('input, summary, a')]"
+                ".indexOf(document.activeElement)"
+            )
+        )
+    count = page.locator("input, summary, a").count()
+    # Tab reaches one of the radio buttons, from which the arrows move to the other.
+    assert len(reached - {-1}) == count - 1
+    page.locator("#en").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.documentElement.lang") == "ru"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with scripts", "without scripts"])
+def test_the_switch_changes_the_language_of_all_texts(file, visit, script):
+    page = visit(file, script=script)
+    headings = (
+        *("title", "lessons", "waterfalls", "differences", "code", "costs", "chain", "jaeger"),
+    )
+    for language, label in ("ru", "Русский"), ("en", "English"):
+        page.get_by_text(label, exact=True).click()
+        seen = page.inner_text("body")
+        for name in headings:
+            for other in LANGUAGES:
+                assert (getattr(WORDS[name], other) in seen) == (other == language)
+        has_cyrillic = re.search(r"[\u0400-\u04ff]", seen.replace("Русский", "")) is not None
+        assert has_cyrillic == (language == "ru")
+        if script:
+            assert page.title() == getattr(WORDS["title"], language)
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ru-RU", "ru"), ("en-GB", "en"), ("de", "en")])
+def test_the_page_opens_in_the_browsers_language(file, visit, locale, language):
+    page = visit(file, locale)
+    assert page.evaluate("document.documentElement.lang") == language
+    heading = page.get_by_role("heading", level=1).inner_text()
+    assert heading == getattr(WORDS["title"], language)
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("width", [360, 768, 1024])
+def test_nothing_is_wider_than_the_window(file, visit, locale, width):
+    page = visit(file, locale, width)
+    open_all_spans(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_a_printed_page_has_all_but_the_switch(file, visit, locale):
+    page = visit(file, locale, 690, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 690
+    assert not page.locator(".language").is_visible()
+    # Dark paper would waste ink.
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert background == "rgb(255, 255, 255)"
+    assert_waterfalls_on_one_axis(page)
+    assert_chain_on_its_own_axis(page)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_accessible(file, visit, color_scheme, width):
+    page = visit(file, "en", width, color_scheme=color_scheme)
+    open_all_spans(page)
+    for language in LANGUAGES:
+        page.locator(f"label[for={language}]").click()
+        found = Axe().run(page).response
+        assert found["violations"] == [], json.dumps(found["violations"], indent=1)
+        assert "color-contrast" in {rule["id"] for rule in found["passes"]}
+
+
+def open_all_spans(page):
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

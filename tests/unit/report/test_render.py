@@ -1,0 +1,96 @@
+"""The page and the Markdown show the same, safely and in full."""
+
+import re
+
+import jinja2
+import pytest
+
+from report.render import inline_markup, render_html, render_markdown
+from report.texts import WORDS
+from tests.support.page_words import PageWords
+from tests.support.report_data import CHAIN_MODES, cost
+
+JAEGER = "http://10.0.0.2:16686"
+
+
+def test_the_page_is_self_contained(lab_data):
+    page = render_html(lab_data.report())
+    addresses = PageWords(page, "en").addresses
+    assert [address for address in addresses if not address.startswith(("#", JAEGER))] == []
+    assert not re.search(r"url\(|@import|<(link|iframe|img)\b", page)
+
+
+def test_each_trace_and_each_pair_is_linked(lab_data):
+    one, two, three, chain = lab_data.trace_ids
+    pairs = f"{one}...{two}", f"{one}...{three}", f"{two}...{three}"
+    report = lab_data.report()
+    addresses = PageWords(render_html(report), "en").addresses
+    markdown = render_markdown(report, "en")
+    for path in one, two, three, chain, *pairs:
+        assert f"{JAEGER}/trace/{path}" in addresses
+        assert f"{JAEGER}/trace/{path}\n" in markdown
+
+
+@pytest.mark.parametrize("has_pages", [True, False])
+def test_the_graph_of_services_is_linked_if_jaeger_has_pages(lab_data, has_pages):
+    lab_data.jaeger_has_pages = has_pages
+    report = lab_data.report()
+    graph = f"{JAEGER}/dependencies"
+    assert (graph in PageWords(render_html(report), "en").addresses) == has_pages
+    assert (graph in render_markdown(report, "en")) == has_pages
+
+
+def test_what_a_client_sends_is_text_and_never_markup(lab_data):
+    sent = "<script>alert(1)</script>{0}`|"
+    lab_data.manual.root["attributes"]["http.user_agent"] = sent
+    lab_data.programmatic.root["name"] = sent
+    report = lab_data.report()
+    page = render_html(report)
+    assert "<script>alert" not in page
+    assert PageWords(page, "en").text.count("<script>alert(1)</script>") >= 2
+    # A bar would end the cell of the table.
+    assert r"| <script>alert(1)</script>{0}`\| |" in render_markdown(report, "en")
+
+
+def test_a_text_may_have_code_and_strong_words_only():
+    html = "<code>a</code> <strong>b <code>c</code></strong> &lt;i&gt;"
+    assert inline_markup("`a` **b `c`** <i>") == html
+
+
+def test_the_trace_across_services_names_the_service_of_each_span(lab_data):
+    report = lab_data.report()
+    services = [row.span.service for row in report.chain_axis.rows(report.chain)]
+    assert services == [f"server_{mode}" for mode in CHAIN_MODES]
+    assert len({report.colour_index(service) for service in services}) == 3
+    assert "server_manual → server_programmatic → server_automatic" in render_html(report)
+    markdown = render_markdown(report, "en")
+    for line in (
+        "server_manual: chain",
+        "  server_manual: ask_next",
+        "    server_programmatic: GET /chain",
+        "      server_programmatic: GET",
+        "        server_automatic: GET /chain",
+    ):
+        assert re.search(rf"^{line} +\w+ +\|", markdown, re.MULTILINE), line
+
+
+def test_each_bar_of_the_markdown_is_drawn_to_scale(lab_data):
+    markdown = render_markdown(lab_data.report(), "en")
+    bars = re.findall(r"^ *(some_func_two|connect) +\w+ +\|(.*)\|", markdown, re.MULTILINE)
+    assert bars[0] == ("some_func_two", f"{' ' * 20}{'█' * 20}")
+    assert bars[1] == ("connect", f"█{' ' * 39}")
+
+
+@pytest.mark.parametrize("extra_us", [0, -5, -226])
+def test_costs_of_nothing_or_less_are_shown_as_measured(lab_data, extra_us):
+    lab_data.costs["modes"] = dict.fromkeys(lab_data.costs["modes"], cost(extra_us))
+    report = lab_data.report()
+    cpu_us = {0: "226", -5: "221", -226: "0.00"}[extra_us]
+    assert f"| Manual | {cpu_us} |" in render_markdown(report, "en")
+    assert WORDS["costs"].en in PageWords(render_html(report), "en").text
+
+
+def test_a_missing_text_is_an_error(lab_data, monkeypatch):
+    monkeypatch.delitem(WORDS, "lessons")
+    with pytest.raises(jinja2.UndefinedError):
+        render_html(lab_data.report())

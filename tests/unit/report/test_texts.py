@@ -1,0 +1,57 @@
+"""Every text exists in every language, and is used."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import report
+from report.texts import CLAIM_TEXTS, DIFFERENCE_TEXTS, MODE_NAMES, NOUNS, WORDS, Text
+from tests.support.report_data import MadeUpLab
+
+TEXTS = {
+    **WORDS,
+    **MODE_NAMES,
+    **CLAIM_TEXTS,
+    **{f"{key}, name": texts.name for key, texts in DIFFERENCE_TEXTS.items()},
+    **{f"{key}, why": texts.why for key, texts in DIFFERENCE_TEXTS.items()},
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_both_languages_have_the_same_values_and_code(text):
+    for pattern in r"\{\w+\}", r"`[^`]+`", r"\*\*":
+        assert sorted(re.findall(pattern, text.en)) == sorted(re.findall(pattern, text.ru))
+    assert text.en.strip()
+    assert text.ru.strip()
+    assert re.search(r"[\u0400-\u04ff]", text.ru) or text.ru == text.en
+
+
+def test_every_word_and_noun_is_used():
+    folder = Path(report.__file__).parent
+    files = [*folder.glob("*.py"), *folder.glob("templates/*.j2")]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    for section, keys in ("words", WORDS), ("nouns", NOUNS):
+        for key in keys:
+            assert re.search(rf"\b{section}\.{key}\b|[\"']{key}[\"']", source), key
+    assert list(MODE_NAMES) == [mode.key for mode in MadeUpLab().modes]
+
+
+@pytest.mark.parametrize(
+    ("amount", "english", "russian"),
+    [
+        (0, "0 spans", "0 спанов"),
+        (1, "1 span", "1 спан"),
+        (3, "3 spans", "3 спана"),
+        (5, "5 spans", "5 спанов"),
+        (11, "11 spans", "11 спанов"),
+        (12, "12 spans", "12 спанов"),
+        (21, "21 spans", "21 спан"),
+        (65, "65 spans", "65 спанов"),
+        (112, "112 spans", "112 спанов"),
+        (Text("2.86", "2,86"), "2.86 spans", "2,86 спана"),
+    ],
+)
+def test_a_noun_agrees_with_its_number(amount, english, russian):
+    text = NOUNS["spans"].count(amount)
+    assert (text.in_language("en"), text.in_language("ru")) == (english, russian)
