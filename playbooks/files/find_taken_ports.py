@@ -1,4 +1,4 @@
-"""Print those of the listeners (arguments such as "tcp 127.0.0.1:8082") that cannot be bound, and why."""
+"""Print which listeners (arguments such as "tcp 127.0.0.1:8082") cannot be bound, and why."""
 
 import socket
 import sys

@@ -153,7 +153,8 @@ def socket_differences(listeners: list[Listener], output: str) -> dict[str, list
 
 def listens_on_loopback_only(addresses: Iterable[str]) -> bool:
     """Whether all hosts (names, or addresses with or without port and brackets) are this one."""
-    return all(re.match(r"127\.|localhost\b|\[?::1\b", address) for address in addresses)
+    loopback = re.compile(r"(127\.[\d.]+|localhost|\[::1\])(:\d+)?|::1")
+    return all(loopback.fullmatch(address) for address in addresses)
 
 
 class FilterModule:

@@ -29,7 +29,7 @@ def trace_requests(
 
 
 def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return a request to each mode, and one to the first mode's /chain, for playbooks/report.yml."""
+    """Return a request to each mode, and one to the first mode's /chain."""
     requests: list[dict[str, Any]] = [
         {"title": e["name"], "mode": e["mode"], "url": e["url"] + e["page"]} for e in endpoints
     ]

@@ -1,10 +1,9 @@
 #!/usr/bin/python
 """Ansible module: install the user and files of systemd units, and find the units to restart."""
 
-import os
 import tempfile
 from datetime import UTC, datetime
-from glob import glob
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -92,7 +91,7 @@ units_to_restart:
   returned: always
 """
 
-UNIT_FOLDER = "/etc/systemd/system"
+UNIT_FOLDER = Path("/etc/systemd/system")
 HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
 
 
@@ -112,6 +111,14 @@ def ensure_user(module, name):
     return True
 
 
+def create_folder(folder):
+    """Create a folder (Path) and its missing parents with mode 0755, whatever the umask is."""
+    if not folder.exists():
+        create_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def ensure_file(module, path, mode, content):
     """Give a file (str) its content (str), mode (octal str) and owner root.
 
@@ -119,17 +126,18 @@ def ensure_file(module, path, mode, content):
     cannot be written.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            before = file.read()
+        before = Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         before = None
     if before != content and not module.check_mode:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".partial.")
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-        os.chmod(partial, int(mode, 8))
-        os.replace(partial, path)
+        folder = Path(path).parent
+        create_folder(folder)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix=".partial.", encoding="utf-8", delete=False
+        ) as partial:
+            partial.write(content)
+        Path(partial.name).chmod(int(mode, 8))
+        Path(partial.name).replace(path)
     attributes = {"path": path, "mode": mode, "owner": "root", "group": "root"}
     arguments = module.load_file_common_arguments(attributes)
     if not module.set_fs_attributes_if_different(arguments, before != content):
@@ -141,12 +149,12 @@ def ensure_file(module, path, mode, content):
 def is_current(state, files, drop_ins):
     """Return whether a unit is active, enabled and younger than its files.
 
-    `state` (dict) is what systemctl shows of the unit, `files` and `drop_ins` are lists of paths.
+    `state` (dict) is what systemctl shows of the unit, `files` and `drop_ins` are paths.
     """
     try:
         started = datetime.strptime(state["InactiveExitTimestamp"], "%a %Y-%m-%d %H:%M:%S.%f %Z")
         paths = [state["FragmentPath"], *files, *drop_ins]
-        newest = max(os.stat(path).st_mtime for path in paths)
+        newest = max(Path(path).stat().st_mtime for path in paths)
     # The unit never started, or a file is missing.
     except (ValueError, FileNotFoundError):
         return False
@@ -164,7 +172,7 @@ def find_units_to_restart(module, units):
     return [
         unit["unit"]
         for unit, state in zip(units, states, strict=True)
-        if not is_current(state, unit["files"], glob(f"{UNIT_FOLDER}/{unit['unit']}.d/*.conf"))
+        if not is_current(state, unit["files"], UNIT_FOLDER.glob(f"{unit['unit']}.d/*.conf"))
     ]
 
 

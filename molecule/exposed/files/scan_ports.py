@@ -1,4 +1,4 @@
-"""Print every open TCP port of the host whose address is given. No port is filtered, so each one answers at once."""
+"""Print every open TCP port of the host at an address. No port is filtered: all answer at once."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""Print for each TLS version what the server at the address gives: that version, or the reason of its refusal."""
+"""Print for each TLS version what the server at an address gives: it, or why it refuses."""
 
 import socket
 import ssl

@@ -19,6 +19,10 @@ MANYLINUX = "manylinux_2_28", "manylinux_2_17", "manylinux2014"
 REQUIREMENT = re.compile(r"^[\w.-]+==(?:.*\\\n)*.*\n", re.MULTILINE)
 
 
+def start_pip(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "pip", *arguments])
+
+
 def download(locks: list[Path], python_version: str, architecture: str, wheels: Path) -> None:
     """Download the wheels of the locked packages and check their hashes.
 
@@ -32,10 +36,12 @@ def download(locks: list[Path], python_version: str, architecture: str, wheels: 
         for number in range(2):
             share = Path(scratch) / f"requirements-{number}.txt"
             share.write_text("".join(requirements[number::2]))
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            command += ["--only-binary=:all:", "--require-hashes", *platforms]
-            command += [f"--python-version={python_version}", f"--dest={wheels}"]
-            processes.append(subprocess.Popen([*command, f"--requirement={share}"]))
+            process = start_pip(
+                *("download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"),
+                *(f"--python-version={python_version}", *platforms),
+                *(f"--dest={wheels}", f"--requirement={share}"),
+            )
+            processes.append(process)
         for process in processes:
             process.wait()
     for process in processes:

@@ -1,4 +1,4 @@
-"""Fail if a PEM certificate (argument) and a private key (standard input) do not belong together."""
+"""Fail if a PEM certificate (argument) and a private key (input) do not belong together."""
 
 import ssl
 import sys

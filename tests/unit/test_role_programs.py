@@ -1,0 +1,184 @@
+"""Programs that the roles run on hosts or on the controller."""
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+import build_wheelhouse
+import wait_for_http
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def server():
+    """An HTTP server on loopback whose next responses have the statuses in its `statuses`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(self.server.statuses.pop(0))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.statuses = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """A function that runs wait_for_http for a port with a main process; returns the exit code."""
+
+    def wait(port: int, main_pid: int) -> int:
+        monkeypatch.setenv("MAINPID", str(main_pid))
+        monkeypatch.setattr(sys, "argv", ["wait_for_http.py", f"127.0.0.1:{port}", "/ready"])
+        return wait_for_http.main()
+
+    return wait
+
+
+@pytest.mark.parametrize("statuses", [[200], [404], [503, 500, 404]])
+def test_a_service_is_ready_at_its_first_response_but_a_server_error(server, wait, statuses):
+    server.statuses = [*statuses]
+    assert wait(server.server_port, main_pid=1) == 0
+    assert server.statuses == []
+
+
+def test_the_wait_ends_with_the_main_process(wait):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert wait(unused.getsockname()[1], ended.pid) == 1
+
+
+LOCK = """\
+# a comment
+one==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+    # via two
+two==2.0 \\
+    --hash=sha256:cc
+"""
+
+
+@pytest.fixture
+def locks(tmp_path) -> list[Path]:
+    (tmp_path / "requirements.txt").write_text(LOCK)
+    (tmp_path / "uv.txt").write_text("uv==3.0 \\\n    --hash=sha256:dd\n")
+    return [tmp_path / "requirements.txt", tmp_path / "uv.txt"]
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """Stands in for pip; returns the arguments and the requirements of each call."""
+    calls = []
+
+    def start_pip(*arguments: str) -> subprocess.Popen:
+        options = dict(a.removeprefix("--").partition("=")[::2] for a in arguments)
+        calls.append((arguments, Path(options["requirement"]).read_text()))
+        path = Path(options["dest"]) / f"package{len(calls)}.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            wheel.writestr("package/module.py", "NAME = 'module'\n")
+            wheel.writestr("package/old.py", "print 'Python 2'\n")
+            wheel.writestr("package-1.data/scripts/tool.py", "")
+        return subprocess.Popen(["true"])
+
+    monkeypatch.setattr(build_wheelhouse, "start_pip", start_pip)
+    return calls
+
+
+def test_every_package_is_downloaded_once_with_all_its_hashes(locks, pip, tmp_path):
+    build_wheelhouse.download(locks, "3.11", "x86_64", tmp_path)
+    shares = "".join(requirements for _, requirements in pip)
+    for requirement in (
+        "one==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n",
+        "two==2.0 \\\n    --hash=sha256:cc\n",
+        "uv==3.0 \\\n    --hash=sha256:dd\n",
+    ):
+        assert shares.count(requirement) == 1
+    for arguments, _ in pip:
+        assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(arguments)
+        assert {"--python-version=3.11", "--platform=manylinux2014_x86_64"} <= set(arguments)
+
+
+def build(
+    monkeypatch, locks: list[Path], python_version: str, wheelhouse: Path, standard_input: str = ""
+) -> set[str]:
+    """Run the program; return the names in the archive, which is all that it leaves."""
+    arguments = [f"--python-version={python_version}", "--architecture=x86_64"]
+    arguments += ["--site-packages=/opt/site-packages", str(wheelhouse), *map(str, locks)]
+    monkeypatch.setattr(sys, "argv", ["build_wheelhouse.py", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(standard_input))
+    assert build_wheelhouse.main() == 0
+    assert list(wheelhouse.parent.iterdir()) == [wheelhouse]
+    with tarfile.open(wheelhouse) as archive:
+        archive.extractall(wheelhouse.parent / "wheels", filter="data")
+        return {Path(name).name for name in archive.getnames()} - {".", ""}
+
+
+def test_the_bytecode_names_its_place_on_the_host(locks, pip, tmp_path, monkeypatch):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    names = build(monkeypatch, locks, version, tmp_path / "cache/wheels.tar")
+    wheels = {"package1.whl", "package2.whl", "requirements.txt", "uv.txt"}
+    assert names == wheels | {"bytecode.tar", "bytecode.tar.sha256"}
+    folder = tmp_path / "cache/wheels"
+    subprocess.run(["sha256sum", "--check", "bytecode.tar.sha256"], cwd=folder, check=True)
+    with tarfile.open(folder / "bytecode.tar") as archive:
+        tag = sys.implementation.cache_tag
+        # The module for another version of Python is left out, and so is a script.
+        assert archive.getnames() == [f"package/__pycache__/module.{tag}.pyc"]
+        bytecode = archive.extractfile(archive.getnames()[0]).read()
+    assert b"/opt/site-packages/package/module.py" in bytecode
+
+
+def test_hosts_with_another_python_get_no_bytecode(locks, pip, tmp_path, monkeypatch):
+    names = build(monkeypatch, locks, "3.99", tmp_path / "cache/wheels.tar")
+    assert "bytecode.tar" not in names
+
+
+def test_a_failed_download_leaves_no_archive(locks, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_wheelhouse, "start_pip", lambda *_: subprocess.Popen(["false"]))
+    with pytest.raises(AssertionError):
+        build(monkeypatch, locks, "3.99", tmp_path / "cache/wheels.tar")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_proxy_from_the_input_is_passed_to_pip_unseen(locks, pip, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_PROXY", "")
+    url = "http://me:phrase@127.0.0.1:3128"
+    build(monkeypatch, locks, "3.99", tmp_path / "cache/wheels.tar", f"{url}\n")
+    assert os.environ["PIP_PROXY"] == url
+    assert "phrase" not in str(pip)
+
+
+@pytest.mark.parametrize(("transport", "kind"), [("tcp", "SOCK_STREAM"), ("udp", "SOCK_DGRAM")])
+def test_only_taken_ports_are_found(transport, kind):
+    program = REPOSITORY / "playbooks/files/find_taken_ports.py"
+    with socket.socket(type=getattr(socket, kind)) as taken, socket.socket() as other:
+        for each in taken, other:
+            each.bind(("127.0.0.1", 0))
+        if transport == "tcp":
+            taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        other_transport = {"tcp": "udp", "udp": "tcp"}[transport]
+        listeners = [f"{transport} {address}", f"{other_transport} {address}"]
+        found = subprocess.run(
+            [sys.executable, program, *listeners], capture_output=True, text=True, check=True
+        )
+    assert found.stdout == f"{transport} {address}: Address already in use\n"
