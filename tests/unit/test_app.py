@@ -5,19 +5,19 @@ import json
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-APP = ROOT / "app"
-BIN = ROOT / ".venv-app" / "bin"
+from tests.support.commands import REPOSITORY
+
+APP = REPOSITORY / "app"
+BIN = REPOSITORY / ".venv-app/bin"
 MODES = ["manual", "programmatic", "automatic"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def app_environment():
-    subprocess.run(["make", "--silent", ".venv-app/.complete"], cwd=ROOT, check=True)
+@pytest.fixture(scope="module", autouse=True)
+def _app_environment():
+    assert BIN.exists(), "make .venv-app/.complete installs the app's packages"
 
 
 @pytest.fixture
