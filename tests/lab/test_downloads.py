@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_running_version(release, record_result):
         finally:
             release.lab.ssh("umount /opt/jaeger")
     assert NOT_INSTALLED in output
-    room = re.search(r"free on the disk of /opt/jaeger: [\d.]+K(?=; then run again)", output)
+    room = re.search(r"free on the disk of /opt/jaeger: [\d.]+K(?=[.] Then run again)", output)
     assert room, output
     record_result(room[0])
 
@@ -168,7 +168,7 @@ def test_a_pinned_sum_must_be_that_of_the_archive(release):
         release,
         DOWNLOAD,
         hashlib.sha256(release.assets[release.archive]).hexdigest(),
-        "jaeger_archive_sha256, if set, is its sum",
+        "jaeger_archive_sha256, if set, is the archive's sum",
         jaeger_archive_sha256=hashlib.sha256(b"another archive").hexdigest(),
     )
 
@@ -179,7 +179,7 @@ def test_a_proxy_that_does_not_answer_is_named(release):
         release,
         DOWNLOAD,
         "Connection refused",
-        f"that jaeger_download_proxy ({proxy}) lets it through",
+        f"that jaeger_download_proxy ({proxy}) forwards the requests",
         jaeger_download_proxy=proxy,
     )
 
@@ -190,7 +190,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(release):
         release,
         DOWNLOAD,
         "HTTP Error 403",
-        f"that jaeger_download_proxy ({release.url}) lets it through",
+        f"that jaeger_download_proxy ({release.url}) forwards the requests",
         jaeger_download_proxy=release.url.replace("//", "//me:a%20phrase@"),
     )
     assert "phrase" not in output
@@ -204,7 +204,7 @@ def test_a_certificate_of_another_ca_is_not_trusted(release, tmp_path):
         release,
         DOWNLOAD,
         "CERTIFICATE_VERIFY_FAILED",
-        f"that jaeger_download_ca ({other}) is the CA of what answers",
+        f"that jaeger_download_ca ({other}) is the CA of the server",
         jaeger_release_url=release.url.replace("http", "https"),
         jaeger_download_ca=other,
     )

@@ -50,12 +50,12 @@ NO_TRACE_WILL_ARRIVE: Final = (
 )
 DOES_NOT_ANSWER: Final = "{name} does not answer"
 NO_HOST: Final = (
-    "The inventory ({inventory}) names no host in the group jaeger. Nothing was changed. "
-    "Write your host into the groups jaeger and car_app, as inventory/hosts.yml shows"
+    "The inventory ({inventory}) has no host in the group jaeger. Nothing was changed. "
+    "Add your host to the groups jaeger and car_app, as in inventory/hosts.yml"
 )
-OLD_GROUP: Final = "car_app"
+FORMER_GROUP: Final = "has a group cars, which is now called car_app. Nothing was changed."
 NO_PYTHON: Final = (
-    "lab has no Python 3, without which Ansible cannot work there. Nothing was changed. "
+    "lab has no Python 3, which Ansible needs there. Nothing was changed. "
     "Install it on the host (Debian, Ubuntu: apt-get install python3;"
 )
 NO_SYSTEMD: Final = (
@@ -63,22 +63,24 @@ NO_SYSTEMD: Final = (
     "units. Nothing was changed. Choose a host that boots systemd."
 )
 NO_RELEASE: Final = (
-    "lab is {architecture}, for which the lab knows no release of Jaeger (only {known}). "
+    "lab is {architecture}, but Jaeger is released for x86_64 and aarch64 only. "
     "Nothing was changed. Choose another host."
 )
 NOT_INSTALLED: Final = (
-    "Jaeger 1.58.0 was not installed, and the running version was left unchanged."
+    "Jaeger 1.58.0 was not installed; the running version was left unchanged."
 )
-ENVIRONMENT_NOT_MADE: Final = "was not made, and the running version was left unchanged"
+ENVIRONMENT_NOT_MADE: Final = (
+    "The app's Python environment was not installed; the running version was left unchanged."
+)
 UNITS_NOT_STARTED: Final = "Not every unit started and answered in time:"
 TABLES_NOT_MADE: Final = (
-    "The tables were not made in the database of car_app_database_url (not shown), "
+    "The tables were not created in the database of car_app_database_url (not shown), "
     "and no service was restarted:"
 )
 DATABASE_NOT_MADE: Final = (
-    "The database was not made, and the services go on with the one that they have."
+    "The database was not created; the services were left unchanged."
 )
-NGINX_NOT_STARTED: Final = "nginx did not start, or not ask for the password at https://"
+NGINX_NOT_STARTED: Final = "nginx did not start, or did not ask for the password at https://"
 NGINX_INVALID: Final = '"{task}" failed:'
 LOCAL_PORT_TAKEN: Final = "Nothing was started."
 LOCAL_NOT_RUNNING: Final = 'Run "make local" in another terminal'
@@ -91,7 +93,7 @@ KILL_POINTS: Final = {
     "Jaeger's release is being unpacked": UNPACK,
     "Jaeger's unit is installed, but does not run": "Enable and start the units",
     "Jaeger runs, and packages are being copied": "Copy the packages",
-    "the packages are installed, but no code": "Install the application code",
+    "the packages are installed, but no code": "Remove the folder for the packages",
     "the app's units are installed, but no database": "Create the tables",
 }
 HASH_PASSWORD: Final = "Hash the password"

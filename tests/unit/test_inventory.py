@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.commands import assert_failed, run
-from tests.support.contract import NO_HOST, OLD_GROUP, TEARDOWN, VERIFY
+from tests.support.contract import FORMER_GROUP, NO_HOST, TEARDOWN, VERIFY
 
 
 def play(playbook: str, inventory, text: str):
@@ -21,4 +21,4 @@ def test_an_inventory_without_hosts_is_refused(tmp_path, playbook):
 def test_the_former_group_is_refused_with_the_new_name(tmp_path):
     hosts = "{hosts: {server.example.org: }}"
     ran = play("site.yml", tmp_path / "inventory.yml", f"jaeger: {hosts}\ncars: {hosts}\n")
-    assert_failed(ran, OLD_GROUP)
+    assert_failed(ran, FORMER_GROUP)
