@@ -46,7 +46,7 @@ def must_run(
     return ran.stdout
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 30) -> T:
+def wait_for(condition: Callable[[], T | None], seconds: float = 30) -> T:
     """Poll until `condition()` is true and return its value. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -1,7 +1,11 @@
-# The teaching text's steps, as one would type them. url: the folder of Jaeger's release.
-curl -fsSL "$url/jaeger-1.57.0-linux-amd64.tar.gz" | tar -xz --strip-components 1 -C /usr/local/bin
+#!/bin/bash
+# Run the teaching text's steps, as one would type them, in a folder with the modules in app/.
+# usage: manual_steps.sh ARCHIVE_URL
+set -eu
+curl -fsSL "$1" | tar -xz --strip-components 1 -C /usr/local/bin
 
 python3 -m venv venv
+# shellcheck source=/dev/null
 . venv/bin/activate
 pip install flask 'sqlalchemy<2.1' opentelemetry-distro opentelemetry-exporter-otlp \
     opentelemetry-instrumentation-flask opentelemetry-instrumentation-sqlalchemy
@@ -9,8 +13,8 @@ opentelemetry-bootstrap -a install
 
 cd app
 python db.py
-# Each server's own port is 8082, and they run together here.
-serve() { nohup "$@" > /dev/null 2>&1 & }
+# In the text every server uses port 8082, but here they run at the same time.
+serve() { nohup "$@" >/dev/null 2>&1 & }
 serve jaeger-all-in-one
 serve flask --app server_manual run --host 0.0.0.0 --port 8082
 serve flask --app server_programmatic run --host 0.0.0.0 --port 8083
