@@ -88,7 +88,7 @@ reliability: .venv/.complete ## write docs/reliability.md from the fault tests; 
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
 	@command -v ab >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends apache2-utils >/dev/null; }
-	@python -m bench
+	@python -m bench $(BENCHMARKS)
 
 .PHONY: pictures
 pictures: .venv/.complete ## take docs/report-*.png of a live lab's report; needs root on a Debian-like Linux
@@ -115,7 +115,6 @@ lock: .venv/.complete ## update the lock files
 	lock --universal --group dev pyproject.toml --output-file requirements.txt; \
 	lock --python-platform linux app/requirements.in --output-file app/requirements.txt; \
 	lock --universal lab/mirror/requirements.in --output-file lab/mirror/requirements.txt; \
-	lock --universal --no-deps bench/collector/requirements.in --output-file bench/collector/requirements.txt; \
 	lock --universal roles/car_app/files/uv.in --output-file roles/car_app/files/uv.txt
 
 .PHONY: can-create-hosts

@@ -1,17 +1,43 @@
-"""Two things measured side by side, and what comes of it."""
+"""Two sides measured in turn, and the ratio between them."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
+from typing import Literal
+
+# For each round, the value of the lab's side and that of the baseline.
+Rounds = list[list[float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row of docs/performance.md: the ratio that `title` names, and what it should be."""
+
+    id: str
+    title: str
+    target: float
+    unit: str
+    better: Literal["lower", "higher"] = "lower"
+
+    def summarize(self, rounds: Rounds) -> dict[str, float]:
+        """Return both sides' medians, the median ratio with its range, and if that is in target."""
+        ratios = [ours / baseline for ours, baseline in rounds]
+        ratio = median(ratios)
+        return {
+            "ours": median(ours for ours, _ in rounds),
+            "baseline": median(baseline for _, baseline in rounds),
+            "ratio": ratio,
+            "min": min(ratios),
+            "max": max(ratios),
+            "in_target": ratio >= self.target if self.better == "higher" else ratio <= self.target,
+        }
 
 
 def interleave(
     name: str, rounds: int, ours: Callable[[], float], baseline: Callable[[], float]
-) -> list[list[float]]:
-    """Measure A B A B ..., so that whatever else the machine does meets both alike.
-
-    Returns a pair [ours, baseline] for each of the `rounds`, and prints each as it comes.
-    """
+) -> Rounds:
+    """Measure both sides in turn, so that other load on the machine affects them alike."""
     pairs = []
     for number in range(1, rounds + 1):
         a, b = ours(), baseline()
@@ -20,23 +46,9 @@ def interleave(
     return pairs
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Seconds that a call of `work` takes."""
+def seconds(*steps: Callable[[], object]) -> float:
+    """Return how many seconds some calls take, one after the other."""
     start = time.monotonic()
-    work()
+    for step in steps:
+        step()
     return time.monotonic() - start
-
-
-def summary(row: dict) -> dict:
-    """What a row comes to: both medians, the ratio with its spread, and whether that reached."""
-    ratios = [a / b for a, b in row["rounds"]]
-    ratio = median(ratios)
-    good = ratio <= row["reach"] if row["better"] == "lower" else ratio >= row["reach"]
-    return {
-        "ours": median(a for a, _ in row["rounds"]),
-        "baseline": median(b for _, b in row["rounds"]),
-        "ratio": ratio,
-        "least": min(ratios),
-        "most": max(ratios),
-        "reached": good,
-    }

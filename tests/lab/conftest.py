@@ -1,0 +1,79 @@
+"""Hosts for the tests, and the journal of a failed test's host."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import contract
+from tests.support.commands import must_run
+from tests.support.lab import Lab
+from tests.support.machine import assert_restored, machine_state
+from tests.support.state import host_state
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Add the services' journal to the report of a failed test that has a lab."""
+    report = yield
+    lab = item.funcargs.get("lab") or item.funcargs.get("second_host")
+    if report.failed and report.when == "call" and lab:
+        units = " ".join(f"--unit={unit}" for unit in contract.UNITS)
+        report.sections.append(("journal", lab.ssh(f"journalctl --no-pager --lines=60 {units}")))
+    return report
+
+
+@pytest.fixture(scope="session")
+def made(clone) -> Iterator[tuple[Lab, str]]:
+    """The lab of README's first command, and its output; whatever it changed is gone at the end."""
+    before = machine_state()
+    lab = Lab(clone)
+    output = lab.must_make("lab")
+    machine, gateway = (lab.variables()[f"lab_{name}"] for name in ("machine", "gateway"))
+    marks = [machine, machine.replace("-", "_"), gateway]
+    yield lab, output
+    lab.must_make("destroy")
+    assert_restored(before, machine_state(), marks)
+    assert not (clone / ".lab").exists() or not list((clone / ".lab").iterdir())
+
+
+@pytest.fixture(scope="session")
+def lab(made) -> Lab:
+    """The lab that `make lab` makes."""
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def second_host(lab) -> Iterator[Lab]:
+    """Another new host on this machine, with nothing of the lab on it."""
+    second = Lab(lab.clone, ".second")
+    second.folder.mkdir(exist_ok=True)
+
+    def play(playbook: str):
+        ansible = lab.clone / ".venv/bin/ansible-playbook"
+        must_run(ansible, playbook, cwd=lab.clone, env={"OTEL_LAB_DIRECTORY": str(second.folder)})
+
+    try:
+        play(contract.CREATE_HOSTS)
+        yield second
+    finally:
+        play(contract.DESTROY_HOSTS)
+
+
+@pytest.fixture(scope="module")
+def disk(lab) -> Iterator[Lab]:
+    """The lab with Jaeger's traces on disk."""
+    lab.must_play(contract.JAEGER, jaeger_span_storage_type="badger")
+    yield lab
+    lab.must_play(contract.JAEGER)
+    lab.ssh("rm -r /var/lib/jaeger")
+
+
+@pytest.fixture(scope="session")
+def host_states(lab) -> tuple[set[str], set[str]]:
+    """The state of the host without the lab, and with it."""
+    lab.must_play(contract.TEARDOWN)
+    try:
+        without = host_state(lab)
+    finally:
+        lab.must_play("site.yml")
+    return without, host_state(lab)

@@ -1,0 +1,223 @@
+"""Downloads of Jaeger's release that fail: the running version stays, and the message says why."""
+
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import contract
+from tests.support.commands import assert_no_change
+from tests.support.contract import DOWNLOAD, NOT_INSTALLED, PROGRAMS, UNPACK, VERIFY_SIGNATURE
+from tests.support.lab import assert_unchanged, failure_output
+from tests.support.release import ReleaseServer, certificate, serving, signing_keys, use_tls
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> Iterator:
+    with signing_keys(tmp_path_factory.mktemp("keys")) as home:
+        yield home
+
+
+@pytest.fixture
+def release(lab, keys) -> Iterator[ReleaseServer]:
+    """A good release that can be installed, for a test to break."""
+    server = ReleaseServer(lab, keys)
+    with serving(server):
+        yield server
+    # Only a failed test leaves it; the next ones need the host as it was.
+    if lab.ssh(f"rm -rf --verbose /opt/jaeger/{server.name}"):
+        lab.must_play(contract.JAEGER)
+
+
+def nothing_listens(release):
+    release.url = f"http://{release.server_address[0]}:1"
+
+
+def a_server_error(release):
+    release.status = 500
+
+
+def no_archive(release):
+    del release.assets[release.archive]
+
+
+def no_signature(release):
+    del release.assets[f"{release.archive}.asc"]
+
+
+def a_broken_connection(release):
+    release.promised = 1_000_000
+
+
+def half_an_archive(release):
+    archive = release.assets[release.archive]
+    release.assets[release.archive] = archive[: len(archive) // 2]
+
+
+def one_bit_altered(release):
+    altered = bytearray(release.assets[release.archive])
+    altered[len(altered) // 2] ^= 1
+    release.assets[release.archive] = bytes(altered)
+
+
+def a_page_instead_of_the_signature(release):
+    release.assets[f"{release.archive}.asc"] = b"<html>Please log in</html>"
+
+
+def a_signature_by_another_key(release):
+    release.publish(release.name, PROGRAMS, signer="unknown")
+
+
+def an_archive_of_another_version(release):
+    release.publish("jaeger-1.57.0-linux-amd64", PROGRAMS)
+
+
+def an_archive_without_a_program(release):
+    release.publish(release.name, PROGRAMS[:-1])
+
+
+FAULTS = [
+    (nothing_listens, DOWNLOAD, "Connection refused"),
+    (a_server_error, DOWNLOAD, "HTTP Error 500"),
+    (no_archive, DOWNLOAD, "HTTP Error 404"),
+    (no_signature, DOWNLOAD, "HTTP Error 404"),
+    (a_broken_connection, DOWNLOAD, "Incomplete read"),
+    (half_an_archive, VERIFY_SIGNATURE, "BAD signature"),
+    (one_bit_altered, VERIFY_SIGNATURE, "BAD signature"),
+    (a_page_instead_of_the_signature, VERIFY_SIGNATURE, "gpgv:"),
+    (a_signature_by_another_key, VERIFY_SIGNATURE, "No public key"),
+    (an_archive_of_another_version, UNPACK, "No such file or directory"),
+    (an_archive_without_a_program, UNPACK, "jaeger-query"),
+]
+
+
+def refused(release: ReleaseServer, step: str, *reasons: str, **settings) -> str:
+    """Check that an installation fails in a step and changes nothing; return its output."""
+    with assert_unchanged(release.lab):
+        output = failure_output(release.install(**settings))
+    for text in (f'{NOT_INSTALLED} "{step}" failed:', *reasons):
+        assert text in output, f"expected {text!r} in\n{output}"
+    return output
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "reason"), FAULTS, ids=[fault.__name__ for fault, *_ in FAULTS]
+)
+def test_a_bad_download_leaves_the_running_version(release, record_result, fault, step, reason):
+    """The download is cut short, altered, signed by another key, or answered with 404 or 500
+    The message names the reason; the running version goes on, and no file of it changed"""
+    fault(release)
+    refused(
+        release,
+        step,
+        reason,
+        f"Check that jaeger_release_url ({release.url}) serves {release.archive}",
+        f"that jaeger_signing_key ({release.key}) is the key that signed it",
+    )
+    record_result(f"{fault.__name__.replace('_', ' ')}: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"), [(no_archive, DOWNLOAD), (one_bit_altered, VERIFY_SIGNATURE)]
+)
+def test_a_bad_download_on_the_controller_is_not_kept(release, tmp_path, fault, step):
+    fault(release)
+    refused(release, step, jaeger_download_on="controller", jaeger_download_cache=tmp_path)
+    kept = [path.name for path in tmp_path.iterdir()]
+    assert kept == [], "the controller's cache has a release that was not verified"
+
+
+def test_a_full_disk_leaves_the_running_version(release, record_result):
+    """The disk is full while Jaeger is installed
+    The message says how much room there is; the running version goes on, and no file of it changed
+    """
+    with assert_unchanged(release.lab):
+        release.lab.ssh("mount -t tmpfs -o size=16k none /opt/jaeger")
+        try:
+            output = failure_output(release.install())
+        finally:
+            release.lab.ssh("umount /opt/jaeger")
+    assert NOT_INSTALLED in output
+    room = re.search(r"free on the disk of /opt/jaeger: [\d.]+K(?=[.] Then run again)", output)
+    assert room, output
+    record_result(room[0])
+
+
+def test_a_server_that_never_answers_is_given_up(release, record_result):
+    """The server of the release accepts the connection and sends nothing
+    The run ends after jaeger_download_timeout, and nothing changed"""
+    with socket.create_server((release.server_address[0], 0)) as listener:
+        silent = f"http://{release.server_address[0]}:{listener.getsockname()[1]}"
+        output = refused(
+            release,
+            DOWNLOAD,
+            "timed out",
+            f"Check that jaeger_release_url ({silent}) serves",
+            jaeger_release_url=silent,
+            jaeger_download_timeout=2,
+        )
+    elapsed = re.search(r"elapsed: ([23]) ", output)
+    assert elapsed, output
+    record_result(f"given up after {elapsed[1]} s of the 2 s that were set")
+
+
+def test_a_pinned_sum_must_be_that_of_the_archive(release):
+    refused(
+        release,
+        DOWNLOAD,
+        hashlib.sha256(release.assets[release.archive]).hexdigest(),
+        "jaeger_archive_sha256, if set, is the archive's sum",
+        jaeger_archive_sha256=hashlib.sha256(b"another archive").hexdigest(),
+    )
+
+
+def test_a_proxy_that_does_not_answer_is_named(release):
+    proxy = f"http://{release.server_address[0]}:1"
+    refused(
+        release,
+        DOWNLOAD,
+        "Connection refused",
+        f"that jaeger_download_proxy ({proxy}) forwards the requests",
+        jaeger_download_proxy=proxy,
+    )
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(release):
+    release.status = 403
+    output = refused(
+        release,
+        DOWNLOAD,
+        "HTTP Error 403",
+        f"that jaeger_download_proxy ({release.url}) forwards the requests",
+        jaeger_download_proxy=release.url.replace("//", "//me:a%20phrase@"),
+    )
+    assert "phrase" not in output
+    assert release.requested["Proxy-Authorization"] == "Basic bWU6YSBwaHJhc2U="
+
+
+def test_a_certificate_of_another_ca_is_not_trusted(release, tmp_path):
+    use_tls(release, tmp_path)
+    other = certificate(tmp_path, "other")
+    refused(
+        release,
+        DOWNLOAD,
+        "CERTIFICATE_VERIFY_FAILED",
+        f"that jaeger_download_ca ({other}) is the CA of the server",
+        jaeger_release_url=release.url.replace("http", "https"),
+        jaeger_download_ca=other,
+    )
+
+
+def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release, record_result):
+    """A download failed, and a run was killed while it unpacked
+    The next run leaves nothing of either and has nothing to change"""
+    left = "/opt/jaeger/.partial.killed"
+    lab.ssh(f"mkdir {left} && touch {left}/{release.archive} && touch -d '3 hours ago' {left}")
+    one_bit_altered(release)
+    failure_output(release.install())
+    remaining = lab.ssh("ls --almost-all /opt/jaeger").split()
+    assert [name[:20] for name in remaining] == ["jaeger-1.57.0-linux-"]
+    assert_no_change(lab.must_play("site.yml"))
+    record_result("changed=0")

@@ -1,0 +1,43 @@
+"""Runs whose services do not start: they fail, name the reason, and the next one repairs it."""
+
+import pytest
+
+from tests.support import contract
+from tests.support.lab import Lab, assert_unchanged, failure_output
+
+
+@pytest.fixture
+def repaired(lab) -> Lab:
+    """The lab, repaired at the end by a run without the faulty settings."""
+    yield lab
+    lab.must_play("site.yml")
+    lab.must_make("status")
+
+
+def test_a_unit_that_does_not_start(repaired):
+    output = failure_output(
+        repaired.play(contract.JAEGER, jaeger_extra_args=["--no-such-flag"], jaeger_ready_timeout=5)
+    )
+    assert contract.UNITS_NOT_STARTED in output
+    assert "unknown flag: --no-such-flag" in output
+
+
+def test_a_database_that_does_not_answer(repaired):
+    before = {unit: repaired.main_process(unit) for unit in contract.CARS}
+    url = "postgresql+psycopg://me:phrase@127.0.0.1:1/cars"
+    output = failure_output(repaired.play(contract.CAR_APP, car_app_database_url=url))
+    assert contract.TABLES_NOT_MADE in output
+    assert "onnection refused" in output
+    assert "phrase" not in output
+    assert {unit: repaired.main_process(unit) for unit in contract.CARS} == before
+
+
+def test_a_postgresql_that_does_not_start(lab):
+    # Configured, but not installed.
+    lab.ssh("install -D /dev/null /etc/postgresql/15/main/postgresql.conf")
+    try:
+        with assert_unchanged(lab):
+            output = failure_output(lab.play(contract.CAR_APP, car_app_postgresql=True))
+    finally:
+        lab.ssh("rm -r /etc/postgresql")
+    assert contract.DATABASE_NOT_MADE in output

@@ -1,0 +1,45 @@
+"""README's commands to run one script at a time: each server sends its trace to Jaeger alone."""
+
+import re
+
+import pytest
+
+from compare_traces import read_trace, span_tree
+from send_requests import send
+from tests.support.commands import REPOSITORY, wait_for
+from tests.support.terminal import Terminal
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+MANUAL, *OTHERS = [block for block in BLOCKS if "server_" in block]
+
+
+@pytest.fixture(scope="module")
+def jaeger(clone, mirror):
+    """Jaeger alone, by README's command; the address of its query API."""
+    url = "http://127.0.0.1:16686"
+    local = Terminal(clone, "make local PROGRAMS=jaeger")
+    local.expect_exact("jaeger.1 started", timeout=900)
+    wait_for(lambda: send({"url": url}, 5)["status"] == 200)
+    yield url
+    local.sendintr()
+    local.exit_code()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [MANUAL, *OTHERS, MANUAL.replace("manual", "programmatic")],
+    ids=["manual", "automatic by flags", "automatic by variables", "programmatic"],
+)
+def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
+    service = re.findall(r"(server_\w+)\.py", script)[-1]
+    server = Terminal(clone, script.strip())
+    server.expect_exact("Running on http://127.0.0.1:8082")
+    response = send({"url": "http://127.0.0.1:8082/cars"}, 10)
+    assert response["status"] == 200, response
+    trace = wait_for(lambda: read_trace(jaeger, response["trace_id"]))
+    server.sendintr()
+    server.exit_code()
+    root = span_tree(trace)[0]
+    assert (root["service"], root["kind"]) == (service, "server")
+    assert root["parent"] == response["span_id"]

@@ -1,0 +1,79 @@
+"""Hosts on which the roles cannot work: a run refuses them before any change."""
+
+import pytest
+
+from tests.support import contract
+from tests.support.commands import assert_no_change, wait_for
+from tests.support.lab import assert_unchanged, failure_output, other_process
+
+LISTEN = (
+    "python3 -c 'import socket; from signal import pause;"
+    ' kept = socket.socket(type=socket.SOCK_{kind}); kept.bind(("{address}", 9082));'
+    " kept.type == socket.SOCK_STREAM and kept.listen(); pause()'"
+)
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "setting", "kind"),
+    [
+        (contract.JAEGER, "jaeger_collector_http_server_host_port", "STREAM"),
+        (contract.JAEGER, "jaeger_processor_jaeger_compact_server_host_port", "DGRAM"),
+        (contract.CAR_APP, "car_app_manual_bind", "STREAM"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("taken", "wanted"), [(LOOPBACK, EVERYWHERE), (EVERYWHERE, LOOPBACK), (LOOPBACK, LOOPBACK)]
+)
+def test_a_port_in_use_by_another_process_is_refused(
+    lab, record_result, playbook, setting, kind, taken, wanted
+):
+    """A port is in use by a program that is not the lab's
+    The run stops before any change and names the program and the port"""
+    with other_process(lab, LISTEN.format(kind=kind, address=taken)) as process:
+        wait_for(lambda: ":9082 " in lab.ssh("ss --listening --tcp --udp --numeric"))
+        with assert_unchanged(lab):
+            ran = lab.play(playbook, **{setting: f"{wanted}:9082"})
+    assert contract.PORT_IN_USE.format(
+        setting=setting, value=f"{wanted}:9082", program="python3", process=process
+    ) in failure_output(ran)
+    assert_no_change(ran.stdout)
+    record_result(f"`{setting}`: refused")
+
+
+@pytest.mark.parametrize("playbook", [contract.JAEGER, contract.CAR_APP])
+def test_a_host_without_systemd_is_refused(lab, playbook):
+    with assert_unchanged(lab):
+        # Its folder is out of sight, as it would be if something else ran the host.
+        lab.ssh("mount -t tmpfs none /run/systemd")
+        try:
+            ran = lab.play(playbook)
+        finally:
+            lab.ssh("umount /run/systemd")
+    assert contract.NO_SYSTEMD in failure_output(ran)
+    assert_no_change(ran.stdout)
+
+
+@pytest.mark.parametrize("playbook", [contract.JAEGER, contract.CAR_APP])
+def test_a_host_without_python_is_refused(lab, playbook):
+    # The services go on: their environment names the program that this link leads to.
+    lab.ssh("mv /usr/bin/python3 /usr/bin/python3.hidden")
+    try:
+        with assert_unchanged(lab):
+            ran = lab.play(playbook)
+    finally:
+        lab.ssh("mv /usr/bin/python3.hidden /usr/bin/python3")
+    assert contract.NO_PYTHON in failure_output(ran)
+    assert_no_change(ran.stdout)
+
+
+def test_an_architecture_without_a_release_is_refused(lab):
+    # As a 32-bit kernel of the processor's family would tell Python.
+    wrapper = "/run/python3-32"
+    lab.ssh(f"""printf '#!/bin/sh\nexec linux32 /usr/bin/python3 "$@"\n' > {wrapper}""")
+    lab.ssh(f"chmod 0755 {wrapper}")
+    with assert_unchanged(lab):
+        ran = lab.play(contract.JAEGER, ansible_python_interpreter=wrapper)
+    architecture = lab.ssh("linux32 uname -m").strip()
+    assert contract.NO_RELEASE.format(architecture=architecture) in failure_output(ran)
+    assert_no_change(ran.stdout)

@@ -1,0 +1,94 @@
+"""Settings: each reaches what it is for, and what a dry run with another one tells."""
+
+from tests.support import contract
+from tests.support.commands import changes, unfold
+from tests.support.contract import CARS
+from tests.support.lab import Lab, assert_unchanged, playbook_with
+
+# Signs that a shell or systemd would read in another way.
+HEADER = r"""X-Note: it's a "quote", 100%h, $HOME, ${HOME}, \d and ;"""
+
+
+def arguments(lab: Lab, unit: str) -> list[str]:
+    """Return the command line of a unit's main process."""
+    return lab.ssh(f"cat /proc/{lab.main_process(unit)}/cmdline").split("\0")[:-1]
+
+
+def environment(lab: Lab, unit: str) -> set[str]:
+    """Return the lines of the environment of a unit's main process."""
+    return set(lab.ssh(f"cat /proc/{lab.main_process(unit)}/environ").split("\0"))
+
+
+def test_settings_of_jaeger_reach_its_process(lab):
+    with playbook_with(
+        lab,
+        contract.JAEGER,
+        jaeger_span_storage_type="badger",
+        jaeger_badger_span_store_ttl="36h",
+        jaeger_memory_max=512,
+        jaeger_extra_args=[
+            f"--query.additional-headers={HEADER}",
+            "--query.max-clock-skew-adjustment=3s",
+        ],
+    ):
+        found = arguments(lab, "jaeger")
+        limits = lab.ssh("systemctl show jaeger --property=MemoryMax,Environment")
+    lab.ssh("rm -r /var/lib/jaeger")
+    assert f"--query.additional-headers={HEADER}" in found
+    assert "--query.max-clock-skew-adjustment=3s" in found
+    assert "--badger.span-store-ttl=36h" in found
+    assert "--collector.queue-size=20000" in found
+    assert f"MemoryMax={512 << 20}" in limits
+    assert "SPAN_STORAGE_TYPE=badger" in limits
+    assert "--memory.max-traces=20000" in arguments(lab, "jaeger")
+
+
+def test_settings_of_the_app_reach_each_mode(lab):
+    with playbook_with(
+        lab, contract.CAR_APP, car_app_span_queue_size=4096, car_app_sleep_seconds=0.25
+    ):
+        found = {unit: environment(lab, unit) for unit in CARS}
+    for unit in CARS:
+        assert {"OTEL_BSP_MAX_QUEUE_SIZE=4096", "CAR_APP_SLEEP_SECONDS=0.25"} <= found[unit], unit
+
+
+def test_the_automatic_mode_configured_by_the_environment_sends_the_same_traces(lab):
+    with playbook_with(lab, contract.CAR_APP, car_app_automatic_configuration="environment"):
+        assert "--traces_exporter" not in lab.ssh("systemctl cat car-automatic")
+        lab.must_make("verify")
+    assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
+
+
+def test_cars_that_cannot_reach_jaeger_run_and_warn(lab, record_result):
+    """car_app_otlp_endpoint names a port where nobody listens
+    The services run and answer, and the run ends with a warning that no trace will arrive"""
+    url = "http://127.0.0.1:4399"
+    try:
+        output = lab.must_play(contract.CAR_APP, car_app_otlp_endpoint=url)
+        assert contract.NO_TRACE_WILL_ARRIVE.format(url=url) in unfold(output)
+        assert [lab.send(unit, timeout=10)["status"] for unit in CARS] == [200] * len(CARS)
+    finally:
+        again = lab.must_play(contract.CAR_APP)
+    assert "WARNING" not in again
+    record_result("one warning, three answers")
+
+
+def test_a_dry_run_tells_what_it_would_change_changes_nothing_and_shows_no_secret(lab):
+    secret = "postgresql+psycopg://me:no-secret@db.example.org/cars"
+    lab.ssh("usermod --shell /bin/sh car-app")
+    try:
+        with assert_unchanged(lab):
+            output = lab.must_play(
+                contract.CAR_APP,
+                "--check",
+                "--diff",
+                car_app_database_url=secret,
+                car_app_sleep_seconds=0.25,
+            )
+        assert lab.host.user("car-app").shell == "/bin/sh"
+    finally:
+        lab.must_play(contract.CAR_APP)
+    assert max(changes(output)) > 0
+    assert "+Environment=CAR_APP_SLEEP_SECONDS=0.25" in output
+    assert "no-secret" not in output
+    assert lab.host.user("car-app").shell.endswith("/nologin")

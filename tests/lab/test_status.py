@@ -1,0 +1,17 @@
+"""`make status`: a line for each endpoint, and a failure where one does not answer."""
+
+from tests.support.commands import assert_failed
+from tests.support.contract import DOES_NOT_ANSWER, ENDPOINTS
+from tests.support.lab import stopped
+
+
+def test_it_prints_the_address_of_each_endpoint_and_each_answers(lab):
+    printed = dict(line.split(" ") for line in lab.must_make("status").splitlines())
+    assert printed == {name: lab.url(name) for name in ENDPOINTS}
+    assert {name: lab.status(name) for name in ENDPOINTS} == dict.fromkeys(ENDPOINTS, 200)
+
+
+def test_it_fails_where_an_endpoint_does_not_answer(lab):
+    with stopped(lab, "car-programmatic.socket"):
+        status = lab.make("status")
+    assert_failed(status, DOES_NOT_ANSWER.format(name="car-programmatic"))

@@ -1,0 +1,100 @@
+"""Commands run to their end, and conditions waited for."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+
+
+def run(
+    *command: str | Path,
+    cwd: Path = REPOSITORY,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with `env` added to the environment.
+
+    The CompletedProcess has all its output in `stdout`.
+    """
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def must_run(
+    *command: str | Path,
+    cwd: Path = REPOSITORY,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command and return its output. Raises AssertionError, with the output, if it fails."""
+    ran = run(*command, cwd=cwd, stdin=stdin, env=env)
+    assert ran.returncode == 0, f"{' '.join(map(str, command))} failed:\n{ran.stdout}"
+    return ran.stdout
+
+
+def wait_for(condition: Callable[[], T | None], seconds: float = 30) -> T:
+    """Poll until `condition()` is true and return its value. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still {value!r} after {seconds} s")
+        time.sleep(0.1)
+    return value
+
+
+def unfold(text: str) -> str:
+    """Return the text on one line, as Ansible breaks long messages anywhere."""
+    return " ".join(text.split())
+
+
+def changes(output: str) -> list[int]:
+    """Return the `changed=` counts in the recaps of all the plays in an output."""
+    return [int(count) for count in re.findall(r"changed=(\d+)", output)]
+
+
+def assert_no_change(output: str) -> None:
+    """Check that no host was changed by the playbooks with this output."""
+    assert set(changes(output)) == {0}, f"expected changed=0 for every host:\n{output}"
+
+
+def assert_failed(ran: subprocess.CompletedProcess[str], message: str = "") -> str:
+    """Check that a command failed with a message; return its output on one line."""
+    output = unfold(ran.stdout)
+    assert ran.returncode != 0, f"expected a failure, but it ended with 0:\n{ran.stdout}"
+    assert message in output, f"expected the message\n{message}\nin\n{ran.stdout}"
+    return output
+
+
+def assert_same(found: Iterable, expected: Iterable, what: str) -> None:
+    """Check that two collections have the same elements, and name those that differ."""
+    missing, unexpected = set(expected) - set(found), set(found) - set(expected)
+    assert not missing | unexpected, "\n".join(
+        [f"{what} differ:"]
+        + [f"  expected, but missing: {line}" for line in sorted(map(str, missing))]
+        + [f"  found, but not expected: {line}" for line in sorted(map(str, unexpected))]
+    )
+
+
+def copy_repository(target: Path) -> Path:
+    """Copy what git tracks, or would track, to a new folder `target`; return that."""
+    listing = must_run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in set(listing.split("\0")[:-1]):
+        # A deleted file is still listed. Links stay links: some lead to this folder itself.
+        if os.path.lexists(REPOSITORY / name):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, target / name, follow_symlinks=False)
+    return target

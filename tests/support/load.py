@@ -1,0 +1,79 @@
+"""Requests at a steady rate, and which of them and of their traces were lost."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from statistics import median
+from threading import Event
+
+from tests.support.commands import wait_for
+from tests.support.contract import CARS
+from tests.support.lab import Lab
+
+Sent = list[Future[dict]]
+
+
+@contextmanager
+def load(lab: Lab, rate: float = 20) -> Iterator[Sent]:
+    """Send `rate` requests a second, to each mode in turn; yield the futures of their responses.
+
+    At the end all of them have come.
+    """
+    sent: Sent = []
+    stop = Event()
+
+    def request(unit: str, at: float) -> dict:
+        return lab.send(unit, timeout=60) | {"at": at}
+
+    def run(pool: ThreadPoolExecutor) -> None:
+        start = time.monotonic()
+        while not stop.wait(max(0, start + len(sent) / rate - time.monotonic())):
+            sent.append(pool.submit(request, CARS[len(sent) % len(CARS)], time.monotonic()))
+
+    with ThreadPoolExecutor(256) as pool, ThreadPoolExecutor(1) as sender:
+        running = sender.submit(run, pool)
+        try:
+            yield sent
+        finally:
+            stop.set()
+            running.result()
+
+
+def wait_for_more(sent: Sent, count: int = 40) -> None:
+    """Wait until `count` more requests have been sent than now."""
+    enough = len(sent) + count
+    wait_for(lambda: len(sent) >= enough)
+
+
+def results(sent: Sent) -> list[dict]:
+    """Return the responses, once all of them have come."""
+    return [response.result() for response in sent]
+
+
+def failed(responses: list[dict]) -> Counter:
+    """Count the requests that failed, by unit and error or status."""
+    return Counter((r["unit"], r["error"] or r["status"]) for r in responses if r["status"] != 200)
+
+
+def lost(lab: Lab, responses: list[dict], seconds: float = 60) -> list[dict]:
+    """Return the answered requests whose traces do not reach Jaeger within that time."""
+    missing = [r for r in responses if r["status"] == 200]
+    deadline = time.monotonic() + seconds
+    while missing and time.monotonic() < deadline:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda r: lab.has_trace(r["trace_id"]), missing))
+        missing = [r for r, has_trace in zip(missing, found, strict=True) if not has_trace]
+    return missing
+
+
+def slowdown(responses: list[dict], since: float, until: float) -> float:
+    """Return the seconds by which requests between two times took longer than the others.
+
+    By the medians of the mode where these differ most.
+    """
+    seconds = defaultdict(list)
+    for r in responses:
+        seconds[r["unit"], since <= r["at"] < until].append(r["seconds"])
+    return max(median(seconds[unit, True]) - median(seconds[unit, False]) for unit in CARS)

@@ -1,0 +1,30 @@
+"""The state of a host that runs leave behind."""
+
+from subprocess import PIPE, STDOUT, Popen
+
+from tests.support.contract import UNITS
+from tests.support.lab import Lab
+
+# Without times and random names; contents by their sums.
+LIST = (
+    "find /etc /opt /usr/local /var/lib/car-app /var/lib/jaeger -xdev"
+    r" \( -name '.partial.*' -o -name '*.pyc' \) -prune -o -printf '%p %y %m %u:%g %l\n'"
+    " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev"
+    " -name '.partial.*' -prune -o -type f ! -name '*.pyc' ! -path '*.dist-info/*'"
+    " -print0 | sort -z | xargs -0r sha256sum;"
+    " getent passwd jaeger car-app || true;"
+    f" for unit in {' '.join(UNITS)}; do echo $unit $(systemctl is-active $unit || true); done"
+)
+
+
+def host_state(lab: Lab) -> set[str]:
+    """Return a line for each thing on the host that a run could leave different."""
+    return set(lab.ssh(LIST).splitlines())
+
+
+def start_run(lab: Lab) -> Popen[str]:
+    """Start site.yml in a process group of its own."""
+    command = lab.command("site.yml")
+    return Popen(
+        command, cwd=lab.clone, stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True
+    )

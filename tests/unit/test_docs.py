@@ -1,0 +1,125 @@
+"""README: what it shows is what there is, its commands have tests, and its Russian twin agrees."""
+
+import re
+
+import pytest
+import yaml
+
+from compare_traces import expected_tree
+from tests.support.commands import REPOSITORY, assert_same
+from tests.support.contract import EXPECTED_TRACES
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return README's blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+# Which file runs each command, and what there runs it.
+RUN_BY = {
+    "make lab": ("tests/lab/conftest.py", 'must_make("lab")'),
+    "make test": (".ci/run", "make test"),
+    "make report": ("tests/lab/test_chain.py", 'must_make("report")'),
+    "make traffic CHAIN=1": ("tests/lab/test_traffic.py", 'must_make("traffic", "CHAIN=1"'),
+    "make local": ("tests/lab/test_local.py", 'Terminal(clone, "make local")'),
+    "make verify-local": ("tests/lab/test_local.py", '"make", "verify-local"'),
+    "make local PROGRAMS=jaeger": (
+        "tests/lab/test_readme_commands.py",
+        '"make local PROGRAMS=jaeger"',
+    ),
+    "make destroy": ("tests/lab/conftest.py", 'must_make("destroy")'),
+    "ansible-playbook -i inventory/hosts.yml playbooks/teardown.yml": (
+        "tests/lab/test_teardown.py",
+        "must_play(TEARDOWN)",
+    ),
+    "ansible-playbook -i inventory/hosts.yml site.yml --check": (
+        "tests/lab/test_teardown.py",
+        '"site.yml", "--check"',
+    ),
+    "ansible-playbook -i inventory/hosts.yml site.yml": (
+        "tests/lab/test_teardown.py",
+        'must_play("site.yml")',
+    ),
+    "ansible-playbook -i inventory/hosts.yml playbooks/verify.yml": (
+        "tests/lab/test_upgrade.py",
+        "must_play(VERIFY)",
+    ),
+    "ansible-galaxy collection build --force": ("tests/lab/test_collection.py", "in COMMANDS"),
+    "ansible-galaxy collection install --force otel_lab-tracing-0.1.0.tar.gz": (
+        "tests/lab/test_collection.py",
+        "in COMMANDS",
+    ),
+}
+
+
+def test_every_command_is_run_by_a_test():
+    scripts = [block for block in blocks("sh") if "server_" in block]
+    commands = [line for b in blocks("sh") if b not in scripts for line in b.splitlines()]
+    assert_same(commands, RUN_BY, "commands")
+    # tests/lab/test_readme_commands.py runs these.
+    assert len(scripts) == 3
+
+
+@pytest.mark.parametrize("command", RUN_BY)
+def test_the_test_that_runs_a_command_is_there(command):
+    file, call = RUN_BY[command]
+    assert call in (REPOSITORY / file).read_text(), f"{file} does not run {command}"
+
+
+def test_every_make_target_that_is_named_exists():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = re.findall(r"^([a-z.][\w./-]*):", makefile, re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z.][\w./-]*)", README)) <= set(targets)
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ru.md", "CONTRIBUTING.md"])
+def test_every_file_that_is_linked_exists(document):
+    text = (REPOSITORY / document).read_text()
+    for path in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert (REPOSITORY / path).exists(), path
+
+
+@pytest.mark.parametrize("pattern", [r"^```\w+\n.*?^```", r"\]\([\w./-]+\)", r"`[^`\n]+`", r"^#+ "])
+def test_the_russian_twin_has_the_same_commands_links_and_headings(pattern):
+    twin = (REPOSITORY / "README.ru.md").read_text().replace("-ru.png", "-en.png")
+    flags = re.MULTILINE | re.DOTALL
+    assert re.findall(pattern, twin, flags) == re.findall(pattern, README, flags)
+
+
+def test_the_code_that_is_shown_is_the_apps():
+    app = "".join(path.read_text() for path in (REPOSITORY / "app").glob("server_*.py"))
+    assert len(blocks("python")) == 2
+    assert [block for block in blocks("python") if block not in app] == []
+
+
+def outline(node: dict, depth: int = 0) -> str:
+    """Return an expected span and its descendants as README shows them, with known services."""
+    below = "".join(outline(child, depth + 1) for child in node.get("children", []))
+    service = f"{node['service']}: " if "service" in node else ""
+    return f"{'  ' * depth}{service}{node['name']} [{node['kind']}]\n{below}"
+
+
+def test_the_traces_that_are_shown_are_the_expected_ones():
+    file = (REPOSITORY / EXPECTED_TRACES).read_text()
+    file = file.replace("{{ expected_database_name }}", "/var/lib/car-app/cars.db")
+    modes = yaml.safe_load(file)["expected_traces"]
+    expected = [outline(modes[mode]["cars"]["trace"]) for mode in ("manual", "programmatic")]
+    chain = expected_tree(modes["manual"]["chain"]["trace"], "server_manual", {}, "")
+    expected.append(outline(chain))
+    assert [block for block in blocks("text") if "[server]" in block] == expected
+
+
+def test_the_messages_that_are_explained_exist():
+    explained = re.search(r"^\| it says .*?\n\n", README, re.MULTILINE | re.DOTALL)[0]
+    messages = re.findall(r"^\| `(.+?)` \|", explained, re.MULTILINE)
+    assert messages
+    sources = [REPOSITORY / "Makefile"] + [
+        path
+        for folder in ("playbooks", "plugins", "roles")
+        for path in (REPOSITORY / folder).rglob("*.*")
+        if path.suffix in {".yml", ".py"}
+    ]
+    text = "\n".join(path.read_text() for path in sources if path.is_file())
+    assert [message for message in messages if message not in text] == []

@@ -1,0 +1,24 @@
+"""Inventories that name no host where one is needed: a playbook refuses them."""
+
+import pytest
+
+from tests.support.commands import assert_failed, run
+from tests.support.contract import FORMER_GROUP, NO_HOST, TEARDOWN, VERIFY
+
+
+def play(playbook: str, inventory, text: str):
+    inventory.write_text(text)
+    return run("ansible-playbook", "-i", inventory, playbook)
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", VERIFY, "playbooks/status.yml", TEARDOWN])
+def test_an_inventory_without_hosts_is_refused(tmp_path, playbook):
+    inventory = tmp_path / "inventory.yml"
+    ran = play(playbook, inventory, "jaegers: {hosts: {server.example.org: }}\n")
+    assert_failed(ran, NO_HOST.format(inventory=inventory))
+
+
+def test_the_former_group_is_refused_with_the_new_name(tmp_path):
+    hosts = "{hosts: {server.example.org: }}"
+    ran = play("site.yml", tmp_path / "inventory.yml", f"jaeger: {hosts}\ncars: {hosts}\n")
+    assert_failed(ran, FORMER_GROUP)

@@ -1,0 +1,42 @@
+"""The Makefile's commands on a machine where they cannot work: they say what to do instead."""
+
+import os
+import re
+
+import pytest
+
+from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
+from tests.support.contract import OTHER_WAYS, UNCHANGED
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A copy of the repository, which takes its environment for complete."""
+    clone = copy_repository(tmp_path_factory.mktemp("clone"))
+    (clone / ".venv").mkdir()
+    (clone / ".venv/.complete").touch()
+    return clone
+
+
+@pytest.mark.parametrize(("program", "answer"), [("uname", "Darwin"), ("id", "1000")])
+def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answer):
+    (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
+    (tmp_path / program).chmod(0o755)
+    before = sorted(clone.iterdir())
+    lab = run("make", "lab", cwd=clone, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    output = assert_failed(lab, UNCHANGED)
+    assert [way for way in OTHER_WAYS if way not in output] == []
+    assert sorted(clone.iterdir()) == before
+
+
+@pytest.mark.parametrize("target", ["status", "verify", "traffic", "report", "shell"])
+def test_a_command_without_a_lab_names_the_one_that_creates_it(clone, target):
+    assert_failed(run("make", target, cwd=clone), "make lab")
+
+
+def test_help_lists_every_documented_target():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    documented = re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE)
+    listed = [line.split()[1] for line in must_run("make", "help").splitlines()]
+    assert listed == documented
+    assert {"lab", "status", "test", "test-unit", "test-vagrant", "reliability"} <= set(listed)

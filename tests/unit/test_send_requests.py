@@ -1,0 +1,162 @@
+"""The module send_requests: a traceparent for each request, and every end that one can have."""
+
+import json
+import re
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+
+import pytest
+
+import send_requests
+from send_requests import locked, send
+
+
+def test_each_request_carries_its_own_traceparent(http_server):
+    http_server.answers = {"/cars": (200, "[]")}
+    responses = [send({"url": f"{http_server.url}/cars", "title": "mine"}, 5) for _ in range(2)]
+    sent = [request.headers["traceparent"] for request in http_server.received]
+    for header in sent:
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", header)
+    assert sent == [f"00-{r['trace_id']}-{r['span_id']}-01" for r in responses]
+    assert responses[0]["trace_id"] != responses[1]["trace_id"]
+    for response in responses:
+        assert (response["status"], response["error"], response["title"]) == (200, "", "mine")
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 405), ("GET", 500)])
+def test_the_status_is_that_of_the_answer(http_server, method, status):
+    http_server.answers = {"/cars": (status, "text")}
+    response = send({"url": f"{http_server.url}/cars", "method": method}, 5)
+    assert (response["status"], response["error"]) == (status, "")
+    assert [request.command for request in http_server.received] == [method]
+
+
+def test_a_refused_connection_is_an_error_without_a_status():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    response = send({"url": url}, 5)
+    assert response["status"] == 0
+    assert "Connection refused" in response["error"]
+
+
+def test_a_server_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        response = send({"url": url}, 0.2)
+    assert response["status"] == 0
+    assert "timed out" in response["error"]
+    assert 0.2 <= response["seconds"] < 5
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A database with a row, at a path; a function tells whether another connection can write."""
+    path = tmp_path / "cars.db"
+
+    def is_locked() -> bool:
+        try:
+            with closing(sqlite3.connect(path, timeout=0)) as other:
+                other.execute("SELECT * FROM cars").fetchall()
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+        return False
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE cars (id)")
+    return path, is_locked
+
+
+def test_a_database_is_locked_meanwhile_and_not_written(database):
+    path, is_locked = database
+    before = path.read_bytes()
+    with locked(str(path), []):
+        assert is_locked()
+    assert not is_locked()
+    assert path.read_bytes() == before
+
+
+def test_a_lock_ends_with_an_error(database):
+    path, is_locked = database
+    with pytest.raises(KeyError), locked(str(path), []):
+        raise KeyError
+    assert not is_locked()
+
+
+def test_a_database_that_is_not_there_is_an_error_and_not_created(tmp_path):
+    path = tmp_path / "nowhere.db"
+    with pytest.raises(sqlite3.OperationalError), locked(str(path), []):
+        pytest.fail("it counts as locked")
+    assert not path.exists()
+
+
+LOCK = [sys.executable, "-c"]
+
+
+def test_a_command_holds_the_lock_until_its_input_ends(tmp_path):
+    end = tmp_path / "end"
+    program = f"print('locked', flush=True); open(0).read(); open({str(end)!r}, 'w')"
+    with locked("", [*LOCK, program]):
+        assert not end.exists()
+    assert end.exists()
+
+
+def test_a_command_that_ends_without_a_lock_is_an_error():
+    program = "print('no such table'); print('cars')"
+    with pytest.raises(RuntimeError, match="no such table\ncars"), locked("", [*LOCK, program]):
+        pytest.fail("it counts as locked")
+
+
+def test_nothing_has_to_be_locked():
+    with locked("", []):
+        pass
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """A function that runs the module with some parameters, and returns its result."""
+
+    defaults = {"count": 1, "concurrency": 16, "timeout": 5}
+    defaults |= {"lock_database": "", "lock_command": []}
+
+    def run(**params) -> dict:
+        class Module:
+            def __init__(self, **_):
+                self.params = defaults | params
+
+            def exit_json(self, **result):
+                results.append(json.loads(json.dumps(result)))
+
+        results: list[dict] = []
+        monkeypatch.setattr(send_requests, "AnsibleModule", Module)
+        send_requests.main()
+        return results[0]
+
+    return run
+
+
+def test_the_module_sends_all_requests_in_order_count_times(module, http_server):
+    http_server.answers = {"/a": (200, ""), "/b": (201, "")}
+    requests = [{"url": f"{http_server.url}/{name}", "name": name} for name in "ab"]
+    result = module(requests=requests, count=3)
+    assert result["changed"] is False
+    assert [r["name"] for r in result["responses"]] == ["a", "b"] * 3
+    assert [r["status"] for r in result["responses"]] == [200, 201] * 3
+
+
+def test_the_module_keeps_to_its_concurrency(module, http_server):
+    http_server.answers = {"/": (200, "")}
+    http_server.delay = 0.1
+    module(requests=[{"url": f"{http_server.url}/"}], count=6, concurrency=3)
+    assert http_server.most_in_progress == 3
+
+
+def test_the_module_sends_while_the_database_is_locked(module, http_server, database, monkeypatch):
+    path, is_locked = database
+    found = []
+    monkeypatch.setattr(
+        send_requests, "send", lambda request, timeout: found.append(is_locked()) or request
+    )
+    module(requests=[{"url": http_server.url}], lock_database=str(path))
+    assert found == [True]
