@@ -1,5 +1,7 @@
 """Filter for the names that Go, and so Jaeger's releases, give to processor architectures."""
 
+from collections.abc import Callable
+
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -9,5 +11,5 @@ def go_architecture(machine: str) -> str:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {"go_architecture": go_architecture}

@@ -1,6 +1,7 @@
 """Filters that read or write formats of other programs: systemd's units and OpenPGP keys."""
 
 import re
+from collections.abc import Callable
 
 
 def systemd_argument(text: str) -> str:
@@ -28,7 +29,7 @@ def dearmor(key: str) -> str:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "dearmor": dearmor,
             "systemd_argument": systemd_argument,

@@ -1,6 +1,7 @@
 """Filter for the names and addresses of a systemd-nspawn machine."""
 
 import hashlib
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
 
@@ -24,5 +25,5 @@ def machine_network(directory: str) -> dict[str, str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {"machine_network": machine_network}

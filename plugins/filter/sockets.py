@@ -6,7 +6,7 @@ A listener is a dict: `unit` such as jaeger.service, `transport` (tcp or udp), `
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NotRequired, TypedDict
@@ -61,8 +61,16 @@ def parse_sockets(output: str) -> list[Socket]:
     sockets = []
     for line in output.splitlines():
         if found := SS_LINE.match(line):
-            fields = {name: value for name, value in found.groupdict(None).items() if value}
-            sockets.append(Socket(**{"unit": "", **fields, "port": int(found["port"])}))
+            sockets.append(
+                Socket(
+                    found["transport"],
+                    found["address"],
+                    int(found["port"]),
+                    found["unit"] or "",
+                    found["program"] or "an unknown program",
+                    found["pid"] or "?",
+                )
+            )
         elif found := SYSTEMD_LINE.match(line):
             address, port, unit = found.groups()
             sockets.append(Socket("tcp", address, int(port), unit, held_by_systemd=True))
@@ -158,7 +166,7 @@ def listens_on_loopback_only(addresses: Iterable[str]) -> bool:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "listener_errors": listener_errors,
             "listens_on_loopback_only": listens_on_loopback_only,

@@ -1,5 +1,6 @@
 """Filter for the lines of `make status`."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -18,5 +19,5 @@ def status_lines(results: list[dict[str, Any]], states: list[str]) -> list[str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {"status_lines": status_lines}

@@ -1,5 +1,6 @@
 """Filters for the requests whose traces are compared or reported."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -39,5 +40,5 @@ def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {"report_requests": report_requests, "trace_requests": trace_requests}

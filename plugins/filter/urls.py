@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -62,7 +63,7 @@ def parse_database_url(url: str) -> dict[str, str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "endpoint_url": endpoint_url,
             "is_proxy_url": is_proxy_url,

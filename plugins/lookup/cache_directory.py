@@ -31,5 +31,5 @@ def cache_directory() -> Path:
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: list[object], variables: object = None, **kwargs: object) -> list[str]:
         return [str(cache_directory())]

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -63,8 +64,12 @@ span_trees:
 """
 
 
-def read_trace(jaeger_url, trace_id):
-    """Return the trace (dict, as in Jaeger's `/api/traces/{id}`), or None if Jaeger has none.
+# A span as span_tree describes it, or an expected one.
+Node = dict[str, Any]
+
+
+def read_trace(jaeger_url: str, trace_id: str) -> dict[str, Any] | None:
+    """Return the trace (as in Jaeger's `/api/traces/{id}`), or None if Jaeger has none.
 
     Raises OSError if Jaeger cannot be reached, ValueError if the response is not JSON.
     """
@@ -77,8 +82,8 @@ def read_trace(jaeger_url, trace_id):
         raise
 
 
-def span_tree(trace):
-    """Return the roots (list of nodes) of a trace: the spans whose parent is not part of it.
+def span_tree(trace: dict[str, Any]) -> list[Node]:
+    """Return the roots of a trace: the spans whose parent is not part of it.
 
     A node is a dict with the keys below; times are in microseconds, `children` are nodes too.
     """
@@ -103,15 +108,15 @@ def span_tree(trace):
             "duration": span["duration"],
             "children": [],
         }
-    roots = []
+    roots: list[Node] = []
     for node in nodes.values():
         siblings = nodes[node["parent"]]["children"] if node["parent"] in nodes else roots
         siblings.append(node)
     return roots
 
 
-def expected_tree(node, service, resource, parent):
-    """Return an expected node (dict) in the form of `span_tree`, with all defaults filled in.
+def expected_tree(node: Node, service: str, resource: dict[str, str], parent: str) -> Node:
+    """Return an expected node in the form of `span_tree`, with all defaults filled in.
 
     A node's service is also that of its descendants, until one names another.
     """
@@ -130,11 +135,11 @@ def expected_tree(node, service, resource, parent):
     }
 
 
-NO_NODE = {"resource": {}, "attributes": {}, "children": []}
+NO_NODE: Node = {"resource": {}, "attributes": {}, "children": []}
 
 
-def describe_nodes(nodes, expected, depth=0):
-    """Return lines of text (list of str) about nodes.
+def describe_nodes(nodes: list[Node], expected: list[Node], depth: int = 0) -> list[str]:
+    """Return lines of text about nodes.
 
     Of the attributes, only those that the expected node at the same place has are described.
     """
@@ -154,7 +159,7 @@ def describe_nodes(nodes, expected, depth=0):
     return text
 
 
-def difference(item, trace):
+def difference(item: dict[str, Any], trace: dict[str, Any] | None) -> str:
     """Return how a trace differs from what is expected, as text; empty if it does not."""
     roots = span_tree(trace) if trace else []
     if "expected" not in item:
@@ -178,7 +183,7 @@ def difference(item, trace):
     )
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "jaeger_url": {"type": "str", "required": True},

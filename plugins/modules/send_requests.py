@@ -11,8 +11,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -75,8 +77,8 @@ responses:
 
 
 @contextmanager
-def locked(path, command):
-    """Lock the SQLite database `path` (str), or run the `command` (list) that locks another one.
+def locked(path: str, command: list[str]) -> Iterator[None]:
+    """Lock the SQLite database `path`, or run the `command` that locks another one.
 
     Nothing is written, and the lock ends with the process. Raises sqlite3.OperationalError if the
     database cannot be opened or locked, and RuntimeError, with the command's output, if the command
@@ -85,8 +87,10 @@ def locked(path, command):
     if command:
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as holder:
+            assert holder.stdin and holder.stdout
             if (line := holder.stdout.readline()) != b"locked\n":
-                raise RuntimeError((line + holder.communicate()[0]).decode())
+                holder.stdin.close()
+                raise RuntimeError((line + holder.stdout.read()).decode())
             yield
     elif path:
         uri = f"file:{path}?mode=rw"
@@ -97,8 +101,8 @@ def locked(path, command):
         yield
 
 
-def send(request, timeout):
-    """Send one request (dict with `url`, perhaps `method`) and return its response as a dict."""
+def send(request: dict[str, Any], timeout: float) -> dict[str, Any]:
+    """Send a request (`url`, perhaps `method`); return its response, with the request's keys."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     message = urllib.request.Request(
         request["url"],
@@ -119,7 +123,7 @@ def send(request, timeout):
     return response
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "requests": {"type": "list", "elements": "dict", "required": True},

@@ -2,8 +2,10 @@
 """Ansible module: install the user and files of systemd units, and find the units to restart."""
 
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -95,7 +97,7 @@ UNIT_FOLDER = Path("/etc/systemd/system")
 HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
 
 
-def ensure_user(module, name):
+def ensure_user(module: AnsibleModule, name: str) -> bool:
     """Create the system user, or restore its home and shell; return whether anything changed.
 
     Ends the module if systemd-sysusers or usermod fails.
@@ -111,18 +113,18 @@ def ensure_user(module, name):
     return True
 
 
-def create_folder(folder):
-    """Create a folder (Path) and its missing parents with mode 0755, whatever the umask is."""
+def create_folder(folder: Path) -> None:
+    """Create a folder and its missing parents with mode 0755, whatever the umask is."""
     if not folder.exists():
         create_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
 
 
-def ensure_file(module, path, mode, content):
-    """Give a file (str) its content (str), mode (octal str) and owner root.
+def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> dict[str, str] | None:
+    """Give a file its content, mode (octal) and owner root.
 
-    Returns None, or the difference (dict) in the form that --diff shows. Raises OSError if the file
+    Returns None, or the difference in the form that --diff shows. Raises OSError if the file
     cannot be written.
     """
     try:
@@ -146,15 +148,15 @@ def ensure_file(module, path, mode, content):
     return {"before": before or "", "after": content, **headers}
 
 
-def is_current(state, files, drop_ins):
+def is_current(state: dict[str, str], files: Iterable[str], drop_ins: Iterable[Path]) -> bool:
     """Return whether a unit is active, enabled and younger than its files.
 
-    `state` (dict) is what systemctl shows of the unit, `files` and `drop_ins` are paths.
+    `state` is what systemctl shows of the unit, `files` and `drop_ins` are paths.
     """
     try:
         started = datetime.strptime(state["InactiveExitTimestamp"], "%a %Y-%m-%d %H:%M:%S.%f %Z")
-        paths = [state["FragmentPath"], *files, *drop_ins]
-        newest = max(Path(path).stat().st_mtime for path in paths)
+        paths = [Path(state["FragmentPath"]), *map(Path, files), *drop_ins]
+        newest = max(path.stat().st_mtime for path in paths)
     # The unit never started, or a file is missing.
     except (ValueError, FileNotFoundError):
         return False
@@ -162,8 +164,8 @@ def is_current(state, files, drop_ins):
     return is_running and newest <= started.replace(tzinfo=UTC).timestamp()
 
 
-def find_units_to_restart(module, units):
-    """Return the names of the units (list of dict) that do not run what is installed."""
+def find_units_to_restart(module: AnsibleModule, units: list[dict[str, Any]]) -> list[str]:
+    """Return the names of the units that do not run what is installed."""
     properties = "ActiveState,UnitFileState,InactiveExitTimestamp,FragmentPath"
     command = ["systemctl", "show", "--timestamp=us+utc", f"--property={properties}"]
     output = module.run_command([*command, *(unit["unit"] for unit in units)], check_rc=True)[1]
@@ -176,7 +178,7 @@ def find_units_to_restart(module, units):
     ]
 
 
-def main():
+def main() -> None:
     file_options = {
         "path": {"type": "path", "required": True},
         "mode": {"type": "str", "default": "0644"},

@@ -21,7 +21,8 @@ KEY = (
 )
 PROXY = (
     "{} is {}, but must be a URL with scheme and port, such as http://proxy.example.org:3128 "
-    "(user and password are not shown here; write special characters in them like %40). Nothing was changed."
+    "(user and password are not shown here; write special characters in them like %40). "
+    "Nothing was changed."
 )
 CERTIFICATE = (
     "{} is {}, but must be the path of a PEM certificate on the controller. Nothing was changed."
@@ -92,7 +93,8 @@ SETTINGS = {
     "report_language=fr": "report_language is fr, but must be",
     "report_file=/nowhere/report.html": "report_file is /nowhere/report.html",
     GUARDED.format("reverse_proxy_password_hash=$6$x"): "reverse_proxy_password and "
-    "reverse_proxy_password_hash are both set, but there is only one password. Nothing was changed.",
+    "reverse_proxy_password_hash are both set, but there is only one password. "
+    "Nothing was changed.",
     f"reverse_proxy_password={'no-secret' * 8}": "reverse_proxy_password (not shown) has 72 "
     "characters or more than one line, but must be one line of at most 64. Nothing was changed.",
     GUARDED.format("reverse_proxy_user=a:b"): "reverse_proxy_user is a:b, but may have only "

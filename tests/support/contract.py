@@ -66,9 +66,7 @@ NO_RELEASE: Final = (
     "lab is {architecture}, but Jaeger is released for x86_64 and aarch64 only. "
     "Nothing was changed. Choose another host."
 )
-NOT_INSTALLED: Final = (
-    "Jaeger 1.58.0 was not installed; the running version was left unchanged."
-)
+NOT_INSTALLED: Final = "Jaeger 1.58.0 was not installed; the running version was left unchanged."
 ENVIRONMENT_NOT_MADE: Final = (
     "The app's Python environment was not installed; the running version was left unchanged."
 )
@@ -77,9 +75,7 @@ TABLES_NOT_MADE: Final = (
     "The tables were not created in the database of car_app_database_url (not shown), "
     "and no service was restarted:"
 )
-DATABASE_NOT_MADE: Final = (
-    "The database was not created; the services were left unchanged."
-)
+DATABASE_NOT_MADE: Final = "The database was not created; the services were left unchanged."
 NGINX_NOT_STARTED: Final = "nginx did not start, or did not ask for the password at https://"
 NGINX_INVALID: Final = '"{task}" failed:'
 LOCAL_PORT_TAKEN: Final = "Nothing was started."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from architectures import go_architecture
 from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
