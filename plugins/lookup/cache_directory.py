@@ -1,16 +1,11 @@
 """Lookup of the folder in which the controller keeps downloads and builds between runs."""
 
-import os
-from pathlib import Path
-
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: cache_directory
 short_description: The folder in which the controller keeps downloads and builds between runs
 description:
   - C($XDG_CACHE_HOME/otel-lab), or C(~/.cache/otel-lab) if that variable is not set.
-author: The otel-lab developers
+author: The otel-lab developers (!UNKNOWN)
 """
 EXAMPLES = r"""
 - name: Show the folder
@@ -23,6 +18,11 @@ _raw:
   type: list
   elements: str
 """
+
+import os
+from pathlib import Path
+
+from ansible.plugins.lookup import LookupBase
 
 
 def cache_directory() -> Path:

@@ -1,15 +1,6 @@
 #!/usr/bin/python
 """Ansible module: read traces from Jaeger's query API and compare them with expected span trees."""
 
-import difflib
-import json
-import time
-import urllib.error
-import urllib.request
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
 DOCUMENTATION = r"""
 module: compare_traces
 short_description: Compare traces in Jaeger with expected span trees
@@ -17,7 +8,7 @@ description:
   - Waits until every trace is as expected, or I(timeout) has passed.
   - Traces are compared only when two readings in a row found the same spans, because a superfluous
     span may arrive last. The absence of a trace is checked when all others have arrived.
-author: The otel-lab developers
+author: The otel-lab developers (!UNKNOWN)
 options:
   jaeger_url:
     description: Address of Jaeger's query API, such as C(http://127.0.0.1:16686).
@@ -62,6 +53,15 @@ span_trees:
   elements: list
   returned: success
 """
+
+import difflib
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 
 # A span as span_tree describes it, or an expected one.

@@ -5,25 +5,12 @@ Every request carries a `traceparent` header (W3C Trace Context, level 1, sectio
 caller knows the trace id.
 """
 
-import secrets
-import sqlite3
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
 DOCUMENTATION = r"""
 module: send_requests
 short_description: Send HTTP requests, each with a traceparent of its own
 description:
   - Sends every request I(count) times, I(concurrency) at once, and waits for all responses.
-author: The otel-lab developers
+author: The otel-lab developers (!UNKNOWN)
 options:
   requests:
     description:
@@ -75,6 +62,19 @@ responses:
   returned: always
 """
 
+import secrets
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import IO, Any, cast
+
+from ansible.module_utils.basic import AnsibleModule
+
 
 @contextmanager
 def locked(path: str, command: list[str]) -> Iterator[None]:
@@ -87,10 +87,10 @@ def locked(path: str, command: list[str]) -> Iterator[None]:
     if command:
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as holder:
-            assert holder.stdin and holder.stdout
-            if (line := holder.stdout.readline()) != b"locked\n":
-                holder.stdin.close()
-                raise RuntimeError((line + holder.stdout.read()).decode())
+            output = cast(IO[bytes], holder.stdout)
+            if (line := output.readline()) != b"locked\n":
+                cast(IO[bytes], holder.stdin).close()
+                raise RuntimeError((line + output.read()).decode())
             yield
     elif path:
         uri = f"file:{path}?mode=rw"

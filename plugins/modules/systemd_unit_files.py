@@ -1,14 +1,6 @@
 #!/usr/bin/python
 """Ansible module: install the user and files of systemd units, and find the units to restart."""
 
-import tempfile
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
 DOCUMENTATION = r"""
 module: systemd_unit_files
 short_description: Install the user and the files of systemd units, and find the units to restart
@@ -18,7 +10,7 @@ description:
   - Finds the units that do not run what is installed. It reads this from the host, because an
     earlier run may have been interrupted between changing a file and restarting the unit.
   - One module does all of this, because each task costs a connection, sudo and a start of Python.
-author: The otel-lab developers
+author: The otel-lab developers (!UNKNOWN)
 options:
   user:
     description: Name of a system user without a home directory or a shell.
@@ -93,8 +85,17 @@ units_to_restart:
   returned: always
 """
 
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
 UNIT_FOLDER = Path("/etc/systemd/system")
-HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
+HOME = "/nonexistent"
+SHELL = "/usr/sbin/nologin"
 
 
 def ensure_user(module: AnsibleModule, name: str) -> bool:
