@@ -63,7 +63,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-
 # A span as span_tree describes it, or an expected one.
 Node = dict[str, Any]
 
