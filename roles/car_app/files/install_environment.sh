@@ -13,9 +13,9 @@ rm -rf "$environment"
 
 tar --extract --no-same-owner --file wheelhouse.tar
 "$python" -m zipfile --extract uv-*.whl uv
-mv uv/uv-*.data/scripts/uv uv/uv
-chmod u+x uv/uv
-uv() { uv/uv --offline --no-cache --no-config "$@"; }
+mv uv/uv-*.data/scripts/uv uv/program
+chmod u+x uv/program
+uv() { uv/program --offline --no-cache --no-config "$@"; }
 
 uv venv --quiet --python "$python" "$environment"
 compile=--compile-bytecode
