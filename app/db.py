@@ -1,6 +1,6 @@
-"""The cars' database: the engine, the model and the session that the three servers share.
+"""The cars' database: the engine, the model and the session, which all three servers use.
 
-Importing it opens no connection. `python db.py` makes the table and the example cars, once.
+Importing it opens no connection. `python db.py` creates the table and the example cars, once.
 """
 
 import os
@@ -10,17 +10,17 @@ from sqlalchemy import create_engine, insert, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
-# The file stands beside this module, so that it is the same one from every working directory.
+# The file is beside this module, so it is the same one in every working directory.
 DATABASE_URL = os.environ.get(
     "CAR_APP_DATABASE_URL", f"sqlite:///{Path(__file__).resolve().with_name('cars.db')}"
 )
 
 if DATABASE_URL.startswith("sqlite"):
-    # A pooled connection would go on reading a file of SQLite's that was replaced.
+    # A pooled connection would keep reading a database file that has been replaced.
     engine = create_engine(DATABASE_URL, poolclass=NullPool)
 else:
-    # Of PostgreSQL's 100 connections, 15 for the threads of each of a host's six workers; a query
-    # holds one. One that was cut is found and replaced; a lock is awaited as in SQLite.
+    # PostgreSQL allows 100 connections, and a host has six workers: each gets 15. A thread holds
+    # one only for a query. Broken ones are replaced; a lock is waited for as long as in SQLite.
     engine = create_engine(
         DATABASE_URL,
         pool_size=15,
@@ -31,7 +31,7 @@ else:
 
 
 class Base(MappedAsDataclass, DeclarativeBase):
-    """Models are dataclasses too: Flask knows how to turn those into JSON."""
+    """Models are dataclasses too, which Flask can convert to JSON."""
 
 
 class Car(Base):
@@ -53,19 +53,19 @@ EXAMPLE_CARS = [
 
 
 def get_db():
-    """Yield a session, and close it whatever happened to its queries."""
+    """Yield a session, and close it even if a query fails."""
     with Session(engine) as session:
         yield session
 
 
 def create_cars() -> bool:
-    """Make the table and its cars in one transaction; False if the table is there."""
+    """Create the table and its cars in one transaction; False if the table already exists."""
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
-            # Python's driver begins no transaction before a CREATE. IMMEDIATE: a second run waits.
+            # Python's driver begins no transaction before CREATE. IMMEDIATE: a second run waits.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            # Whoever has this number makes the table; a second run waits.
+            # The run that has this lock creates the table; a second one waits.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
         if inspect(connection).has_table(Car.__tablename__):
             return False
@@ -75,7 +75,7 @@ def create_cars() -> bool:
 
 
 if __name__ == "__main__":
-    # repr() hides a password in the address.
+    # repr() hides a password in the URL.
     if create_cars():
         print(f"Created {len(EXAMPLE_CARS)} cars in {engine.url!r}.")
     else:

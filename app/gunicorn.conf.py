@@ -1,20 +1,20 @@
-"""How gunicorn runs each of the three servers. The unit gives the address: --bind."""
+"""How gunicorn runs each of the three servers; systemd passes it the listening socket."""
 
-# Every worker imports the app for itself (no preload_app), and so has a span exporter of its own.
+# Each worker imports the app itself (no preload_app), so it has its own span exporter.
 workers = 2
 worker_class = "gthread"
-# A request sleeps for a second, so a hundred at once need a hundred threads, and a client that
-# sends slowly holds one as long as it likes. They are made as they are needed.
+# A request sleeps for a second, so a hundred at once need a hundred threads, and a slow client
+# occupies one until it has sent its request. Threads are created on demand.
 threads = 512
 
-# Seconds that a stopping worker has for the requests at hand: longer than the longest one.
+# Seconds for a stopping worker to finish its requests: longer than the longest one.
 graceful_timeout = 25
 
-# "-" is the standard output and the standard error: the journal under systemd.
+# "-" is standard output and standard error, which systemd sends to the journal.
 accesslog = "-"
 errorlog = "-"
-# Written when the span has ended: of the trace it knows what the request brought along.
+# Written after the span has ended, so it can only show the header that the request sent.
 access_log_format = '%(h)s "%(r)s" %(s)s %(L)ss traceparent=%({traceparent}i)s'
 
-# Nothing uses it, and the services of one user would all take the same path.
+# Nothing uses the control socket, and all services of one user would have the same path.
 control_socket_disable = True

@@ -1,4 +1,4 @@
-"""Automatic: there is no telemetry in this file. opentelemetry-instrument starts it and adds it."""
+"""Automatic: this file has no telemetry; opentelemetry-instrument starts it and adds the spans."""
 
 import json
 import logging
@@ -15,16 +15,16 @@ from db import Car, get_db
 app = Flask(__name__)
 app.logger.setLevel(logging.INFO)
 
-# What each of the two functions sleeps.
+# How long each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
-# Whom /chain asks in its turn; the last service asks nobody.
+# What /chain calls next; the last service calls nothing.
 NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 
 @app.get("/cars")
 def server_request():
-    # The session ends here, also after an error, and is not held while the functions sleep.
+    # The session ends here, even after an error, and is not held while the functions sleep.
     with contextmanager(get_db)() as session:
         cars = session.scalars(select(Car)).all()
         response = jsonify(cars)

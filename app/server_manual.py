@@ -1,4 +1,4 @@
-"""Manual: every span is made in this file, and there are no others."""
+"""Manual: this file creates every span, and there are no others."""
 
 import json
 import logging
@@ -18,17 +18,17 @@ from sqlalchemy import select
 
 from db import Car, get_db
 
-# OTLPSpanExporter sends to http://localhost:4317; OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+# OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_manual"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
 
 def log_record(*arguments):
-    """Make a log record that knows the span in which it is written."""
+    """Create a log record with the ids of the current trace and span."""
     record = logging.LogRecord(*arguments)
     span = trace.get_current_span()
-    # Flask logs an exception when the request's span has ended.
+    # Flask logs an exception only after the request's span has ended.
     if not span.is_recording() and g:
         span = g.get("request_span", span)
     record.trace_id = trace.format_trace_id(span.get_span_context().trace_id)
@@ -44,10 +44,10 @@ app.logger.setLevel(logging.INFO)
 
 tracer = trace.get_tracer("server_manual")
 
-# What each of the two functions sleeps.
+# How long each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
-# Whom /chain asks in its turn; the last service asks nobody.
+# What /chain calls next; the last service calls nothing.
 NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 
@@ -60,7 +60,7 @@ def server_request():
         attributes={"http.method": request.method, "http.target": request.full_path.rstrip("?")},
     ) as span:
         g.request_span = span
-        # The session ends here, also after an error, and is not held while the functions sleep.
+        # The session ends here, even after an error, and is not held while the functions sleep.
         with contextmanager(get_db)() as session:
             cars = session.scalars(select(Car)).all()
             response = jsonify(cars)
@@ -106,7 +106,7 @@ def ask_next():
         kind=trace.SpanKind.CLIENT,
         attributes={"http.method": "GET", "http.url": NEXT_URL},
     ) as span:
-        # Adds the header traceparent: the ids of the trace and of this span.
+        # Adds the header traceparent with the ids of the trace and of this span.
         inject(call.headers)
         with urlopen(call, timeout=10) as answer:
             span.set_attribute("http.status_code", answer.status)

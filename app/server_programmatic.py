@@ -1,4 +1,4 @@
-"""Programmatic: a line each switches instrumentation libraries on, and these make the spans."""
+"""Programmatic: this file switches instrumentation libraries on, and they create the spans."""
 
 import json
 import logging
@@ -21,12 +21,12 @@ from sqlalchemy import select
 
 from db import Car, engine, get_db
 
-# OTLPSpanExporter sends to http://localhost:4317; OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.
+# OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_programmatic"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
-# Writes the ids of the span at hand into every log line. The log itself goes nowhere else.
+# Adds the ids of the current trace and span to every log line, without exporting the log.
 LoggingInstrumentor().instrument(set_logging_format=True, enable_log_auto_instrumentation=False)
 
 app = Flask(__name__)
@@ -36,16 +36,16 @@ FlaskInstrumentor().instrument_app(app)
 SQLAlchemyInstrumentor().instrument(engine=engine)
 URLLibInstrumentor().instrument()
 
-# What each of the two functions sleeps.
+# How long each of the two functions sleeps.
 SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
-# Whom /chain asks in its turn; the last service asks nobody.
+# What /chain calls next; the last service calls nothing.
 NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 
 @app.get("/cars")
 def server_request():
-    # The session ends here, also after an error, and is not held while the functions sleep.
+    # The session ends here, even after an error, and is not held while the functions sleep.
     with contextmanager(get_db)() as session:
         cars = session.scalars(select(Car)).all()
         response = jsonify(cars)
