@@ -103,7 +103,8 @@ def test_a_command_holds_the_lock_until_its_input_ends(tmp_path):
 
 
 def test_a_command_that_ends_without_a_lock_is_an_error():
-    program = "print('no such table'); print('cars')"
+    # It writes both lines at once, so that a reader of the first has both.
+    program = r"import os, sys; os.write(1, b'no such table\ncars\n'); sys.stdin.read()"
     with pytest.raises(RuntimeError, match="no such table\ncars"), locked("", [*LOCK, program]):
         pytest.fail("it counts as locked")
 
