@@ -9,9 +9,16 @@ import pytest
 
 from tests.support import contract
 from tests.support.commands import assert_no_change
-from tests.support.contract import DOWNLOAD, NOT_INSTALLED, PROGRAMS, UNPACK, VERIFY_SIGNATURE
+from tests.support.contract import PROGRAMS
 from tests.support.lab import assert_unchanged, failure_output
-from tests.support.release import ReleaseServer, certificate, serving, signing_keys, use_tls
+from tests.support.release import ReleaseServer, signing_keys
+from tests.support.server import certificate, serving
+
+NOT_INSTALLED = "Jaeger 1.58.0 was not installed; the running version was left unchanged."
+# The tasks that a message names.
+DOWNLOAD = "Download the archive and its signature"
+VERIFY_SIGNATURE = "Verify the signature"
+UNPACK = "Unpack the release atomically"
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +39,19 @@ def release(lab, keys) -> Iterator[ReleaseServer]:
 
 
 def nothing_listens(release):
-    release.url = f"http://{release.server_address[0]}:1"
+    release.url = release.url.replace(str(release.server_port), "1")
 
 
 def a_server_error(release):
-    release.status = 500
+    release.answers = dict.fromkeys(release.answers, (500, b""))
 
 
 def no_archive(release):
-    del release.assets[release.archive]
+    del release.answers[release.archive]
 
 
 def no_signature(release):
-    del release.assets[f"{release.archive}.asc"]
+    del release.answers[release.signature]
 
 
 def a_broken_connection(release):
@@ -52,18 +59,19 @@ def a_broken_connection(release):
 
 
 def half_an_archive(release):
-    archive = release.assets[release.archive]
-    release.assets[release.archive] = archive[: len(archive) // 2]
+    status, archive = release.answers[release.archive]
+    release.answers[release.archive] = status, archive[: len(archive) // 2]
 
 
 def one_bit_altered(release):
-    altered = bytearray(release.assets[release.archive])
+    status, archive = release.answers[release.archive]
+    altered = bytearray(archive)
     altered[len(altered) // 2] ^= 1
-    release.assets[release.archive] = bytes(altered)
+    release.answers[release.archive] = status, bytes(altered)
 
 
 def a_page_instead_of_the_signature(release):
-    release.assets[f"{release.archive}.asc"] = b"<html>Please log in</html>"
+    release.answers[release.signature] = 200, b"<html>Please log in</html>"
 
 
 def a_signature_by_another_key(release):
@@ -113,7 +121,7 @@ def test_a_bad_download_leaves_the_running_version(release, record_result, fault
         release,
         step,
         reason,
-        f"Check that jaeger_release_url ({release.url}) serves {release.archive}",
+        f"Check that jaeger_release_url ({release.url}) serves {release.archive[1:]}",
         f"that jaeger_signing_key ({release.key}) is the key that signed it",
     )
     record_result(f"{fault.__name__.replace('_', ' ')}: {reason}")
@@ -167,14 +175,14 @@ def test_a_pinned_sum_must_be_that_of_the_archive(release):
     refused(
         release,
         DOWNLOAD,
-        hashlib.sha256(release.assets[release.archive]).hexdigest(),
+        hashlib.sha256(release.answers[release.archive][1]).hexdigest(),
         "jaeger_archive_sha256, if set, is the archive's sum",
         jaeger_archive_sha256=hashlib.sha256(b"another archive").hexdigest(),
     )
 
 
 def test_a_proxy_that_does_not_answer_is_named(release):
-    proxy = f"http://{release.server_address[0]}:1"
+    proxy = release.url.replace(str(release.server_port), "1")
     refused(
         release,
         DOWNLOAD,
@@ -185,7 +193,9 @@ def test_a_proxy_that_does_not_answer_is_named(release):
 
 
 def test_a_proxy_that_refuses_is_named_without_its_password(release):
-    release.status = 403
+    # A proxy is asked for the whole URL.
+    forbidden = release.url + release.signature, release.url + release.archive
+    release.answers = dict.fromkeys(forbidden, (403, b""))
     output = refused(
         release,
         DOWNLOAD,
@@ -194,18 +204,17 @@ def test_a_proxy_that_refuses_is_named_without_its_password(release):
         jaeger_download_proxy=release.url.replace("//", "//me:a%20phrase@"),
     )
     assert "phrase" not in output
-    assert release.requested["Proxy-Authorization"] == "Basic bWU6YSBwaHJhc2U="
+    assert release.received[-1].headers["Proxy-Authorization"] == "Basic bWU6YSBwaHJhc2U="
 
 
 def test_a_certificate_of_another_ca_is_not_trusted(release, tmp_path):
-    use_tls(release, tmp_path)
+    release.use_tls(tmp_path)
     other = certificate(tmp_path, "other")
     refused(
         release,
         DOWNLOAD,
         "CERTIFICATE_VERIFY_FAILED",
         f"that jaeger_download_ca ({other}) is the CA of the server",
-        jaeger_release_url=release.url.replace("http", "https"),
         jaeger_download_ca=other,
     )
 
@@ -214,7 +223,7 @@ def test_the_next_run_clears_what_a_killed_and_a_failed_one_left(lab, release, r
     """A download failed, and a run was killed while it unpacked
     The next run leaves nothing of either and has nothing to change"""
     left = "/opt/jaeger/.partial.killed"
-    lab.ssh(f"mkdir {left} && touch {left}/{release.archive} && touch -d '3 hours ago' {left}")
+    lab.ssh(f"mkdir {left} && touch {left}{release.archive} && touch -d '3 hours ago' {left}")
     one_bit_altered(release)
     failure_output(release.install())
     remaining = lab.ssh("ls --almost-all /opt/jaeger").split()

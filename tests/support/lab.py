@@ -65,7 +65,8 @@ class Lab:
 
     def url(self, name: str) -> str:
         """Return the address of an endpoint."""
-        return contract.url(name, self.address)
+        port, page = contract.ENDPOINTS[name]
+        return f"http://{self.address}:{port}{page}"
 
     def send(self, unit: str, page: str = "/cars", timeout: float = 30) -> dict[str, Any]:
         """Send a request to a mode; return the response as `send_requests` does."""

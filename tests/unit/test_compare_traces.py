@@ -237,26 +237,11 @@ def test_every_expected_trace_of_the_lab_equals_itself_and_no_other():
             assert (difference(other, json.loads(text)) == "") == same, (item, other)
 
 
-class Ended(Exception):
-    """How a module ended, with what it returned."""
-
-
 @pytest.fixture
-def module(monkeypatch):
-    """A function that runs the module on the answers that Jaeger gives in turn."""
-
-    class Module:
-        def __init__(self, **_):
-            self.params = self.given
-
-        def exit_json(self, **result):
-            raise Ended(result)
-
-        def fail_json(self, msg):
-            raise Ended(msg)
+def module(monkeypatch, run_module):
+    """A function that runs the module on the answers that Jaeger gives in turn, one a second."""
 
     def run(answers, items, timeout=2):
-        Module.given = {"jaeger_url": "http://jaeger", "traces": items, "timeout": timeout}
         clock, turn = count(), iter(answers)
 
         def read(_url, _trace_id):
@@ -265,13 +250,10 @@ def module(monkeypatch):
                 raise answer
             return answer
 
-        monkeypatch.setattr(compare_traces, "AnsibleModule", Module)
         monkeypatch.setattr(compare_traces, "read_trace", read)
         monkeypatch.setattr(compare_traces.time, "sleep", lambda _: None)
         monkeypatch.setattr(compare_traces.time, "monotonic", lambda: next(clock))
-        with pytest.raises(Ended) as ended:
-            compare_traces.main()
-        return ended.value.args[0]
+        return run_module(compare_traces, jaeger_url="http://jaeger", traces=items, timeout=timeout)
 
     return run
 
@@ -313,10 +295,10 @@ def test_the_module_survives_a_jaeger_that_is_away_for_a_while(module):
 def test_a_trace_is_read_from_jaegers_api(http_server):
     trace = trace_of(ITEM)
     http_server.answers = {
-        "/api/traces/known": (200, json.dumps({"data": [trace]})),
-        "/api/traces/unknown": (404, "{}"),
-        "/api/traces/page": (200, "<html>"),
-        "/api/traces/broken": (500, "{}"),
+        "/api/traces/known": (200, json.dumps({"data": [trace]}).encode()),
+        "/api/traces/unknown": (404, b"{}"),
+        "/api/traces/page": (200, b"<html>"),
+        "/api/traces/broken": (500, b"{}"),
     }
     assert read_trace(http_server.url, "known") == trace
     assert read_trace(http_server.url, "unknown") is None
