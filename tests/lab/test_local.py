@@ -113,7 +113,7 @@ def test_a_port_in_use_is_named_and_nothing_starts(clone, kind, port):
         local = run("make", "local", cwd=clone)
         assert_same(taken(), {(kind, port)}, "ports in use")
     output = assert_failed(local, f"{kind} 127.0.0.1:{port}: Address already in use")
-    assert re.search(rf"\bpid=?\s?{os.getpid()}\b", output), output
+    assert re.search(rf"Held by \S+pid={os.getpid()}\b", output), output
     assert "Nothing was started." in output
     assert "started (pid=" not in output
 

@@ -84,10 +84,10 @@ class Lab:
         except OSError:
             return False
 
-    def span_tree(self, trace_id: str) -> list[dict[str, Any]]:
-        """Return the roots of a trace, none if Jaeger does not know it."""
+    def root_status(self, trace_id: str) -> str:
+        """Return the status of a trace's first root, empty if Jaeger does not know the trace."""
         trace = read_trace(self.jaeger, trace_id)
-        return span_tree(trace) if trace else []
+        return span_tree(trace)[0]["status"] if trace else ""
 
     def ssh(self, command: str) -> str:
         """Run a shell command on the host as root, successfully; return its output."""

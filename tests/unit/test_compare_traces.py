@@ -127,6 +127,8 @@ def remove(index):
     return lambda trace: trace["spans"].pop(index)
 
 
+ROOT = "+ server_manual: GET /cars [server] parent"
+NEXT = "- other: GET /next [server] parent=above"
 # What is changed in a good trace, and a line that the difference must have for it.
 CHANGES = {
     "name": (change(1, operationName="other"), "+ server_manual: other [client] parent=above"),
@@ -135,7 +137,7 @@ CHANGES = {
     "scope": (tag(1, "otel.library.name", "sqlite3"), "+ scope=sqlite3 status=unset"),
     "no scope": (tag(1, "otel.library.name", None), "+ scope= status=unset"),
     "service": (service(1, "other"), "+ other: connect [client] parent=above"),
-    "inherited service": (service(3, "server_manual"), "- other: GET /next [server] parent=above"),
+    "inherited service": (service(3, "server_manual"), NEXT),
     "status": (tag(0, "otel.status_code", "OK"), f"+ scope={FLASK} status=ok"),
     "no status": (tag(0, "otel.status_code", None), f"+ scope={FLASK} status=unset"),
     "another exception": (change(0, logs=exception("ValueError")), "+ exception ValueError"),
@@ -147,23 +149,11 @@ CHANGES = {
     "type of an attribute": (tag(0, "http.status_code", "500"), '+ http.status_code="500"'),
     "no attribute": (tag(0, "http.status_code", None), '+ http.status_code="(absent)"'),
     "order": (change(1, startTime=99), "+ server_manual: connect [client] parent=above"),
-    "parent of a child": (
-        change(3, references=parent("s1")),
-        "- other: GET /next [server] parent=above",
-    ),
-    "parent of the root": (
-        change(0, references=parent("somebody")),
-        "+ server_manual: GET /cars [server] parent=somebody",
-    ),
-    "no parent": (
-        change(0, references=[]),
-        "+ server_manual: GET /cars [server] parent=none",
-    ),
-    "a link instead of a parent": (
-        change(0, references=parent("caller", "FOLLOWS_FROM")),
-        "+ server_manual: GET /cars [server] parent=none",
-    ),
-    "a missing leaf": (remove(3), "- other: GET /next [server] parent=above"),
+    "parent of a child": (change(3, references=parent("s1")), NEXT),
+    "parent of the root": (change(0, references=parent("somebody")), f"{ROOT}=somebody"),
+    "no parent": (change(0, references=[]), f"{ROOT}=none"),
+    "a link instead": (change(0, references=parent("caller", "FOLLOWS_FROM")), f"{ROOT}=none"),
+    "a missing leaf": (remove(3), NEXT),
     "a missing span": (remove(1), "- server_manual: connect [client] parent=above"),
     "an extra child": (extra("s1"), "+ server_manual: extra [client] parent=above"),
     "an extra root": (extra("nobody"), "+ server_manual: extra [client] parent=nobody"),
