@@ -97,7 +97,7 @@ class Lab:
     @property
     def host(self) -> Any:
         """The host, for assertions by testinfra, as root."""
-        return testinfra.get_host(f"ssh://{self.name}", ssh_config=self.ssh_config, sudo=True)
+        return testinfra.get_host(f"ssh://{self.name}", ssh_config=str(self.ssh_config), sudo=True)
 
     def main_process(self, unit: str) -> str:
         """Return the id of a unit's main process, "0" if there is none."""
