@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import contract
-from tests.support.commands import must_run
+from tests.support.commands import must_run, run
 from tests.support.lab import Lab
 from tests.support.machine import assert_restored, machine_state
 from tests.support.state import host_state
@@ -17,8 +17,10 @@ def pytest_runtest_makereport(item, call):
     report = yield
     lab = item.funcargs.get("lab") or item.funcargs.get("second_host")
     if report.failed and report.when == "call" and lab:
-        units = " ".join(f"--unit={unit}" for unit in contract.UNITS)
-        report.sections.append(("journal", lab.ssh(f"journalctl --no-pager --lines=60 {units}")))
+        units = [f"--unit={unit}" for unit in contract.UNITS]
+        journal = "sudo", "journalctl", "--no-pager", "--lines=60", *units
+        read = run("ssh", "-F", lab.ssh_config, lab.name, *journal)
+        report.sections.append(("journal", read.stdout))
     return report
 
 

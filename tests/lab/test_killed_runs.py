@@ -7,9 +7,18 @@ from contextlib import suppress
 import pytest
 
 from tests.support.commands import assert_same, wait_for
-from tests.support.contract import KILL_POINTS, TEARDOWN
+from tests.support.contract import TEARDOWN
 from tests.support.lab import Lab
 from tests.support.state import host_state, start_run
+
+# What is incomplete, and the task at which the run is killed.
+KILL_POINTS = {
+    "Jaeger's release is being unpacked": "Unpack the release atomically",
+    "Jaeger's unit is installed, but does not run": "Enable and start the units",
+    "Jaeger runs, and packages are being copied": "Copy the packages",
+    "the packages are installed, but no code": "Remove the folder for the packages",
+    "the app's units are installed, but no database": "Create the tables",
+}
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)

@@ -1,7 +1,7 @@
 """`make lab`: what it prints and applies, and that a second host does not disturb it."""
 
 from tests.support.commands import assert_no_change, run
-from tests.support.contract import ENDPOINTS, LAB_SETTINGS
+from tests.support.contract import ENDPOINTS
 
 
 def test_it_ends_with_the_state_and_address_of_every_service(made):
@@ -16,7 +16,7 @@ def test_a_second_run_changes_nothing(lab):
 
 
 def test_it_applies_a_setting_of_its_file(lab):
-    file = lab.clone / LAB_SETTINGS
+    file = lab.clone / "lab/settings.yml"
     before = file.read_text()
     file.write_text(
         before.replace("lab_settings:\n", "lab_settings:\n  car_app_sleep_seconds: 0\n")

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from tests.support.commands import REPOSITORY
-from tests.support.contract import HASH_PASSWORD
 
 SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/molecule.yml"))
 
@@ -63,7 +62,7 @@ def test_the_verbose_log_shows_no_password(runs, scenario):
     # Without Molecule's colours and line breaks.
     log = re.sub(r"\x1b\[[0-9;]*m|│|\s", "", path.read_text())
     settings = yaml.safe_load((REPOSITORY / f"molecule/{scenario}/vars/lab.yml").read_text())
-    assert f"reverse_proxy:{HASH_PASSWORD.replace(' ', '')}]" in log
+    assert "reverse_proxy:Hashthepassword]" in log
     assert "stdoutandstderrcensoredduetonolog" in log, "the log is not verbose"
     # The part of it that no format writes in another way.
     assert settings["lab_settings"]["reverse_proxy_password"].split()[0] not in log

@@ -3,14 +3,17 @@
 import re
 import shutil
 import tarfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.support import contract
 from tests.support.commands import REPOSITORY
 from tests.support.lab import assert_unchanged, failure_output
-from tests.support.release import certificate, gateway, serving, use_tls
+from tests.support.server import Server, certificate, serving
+
+NOT_INSTALLED = (
+    "The app's Python environment was not installed; the running version was left unchanged."
+)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def refused(lab, install, *reasons: str, **settings) -> str:
     """Check that an installation fails with these reasons and changes nothing."""
     with assert_unchanged(lab):
         output = failure_output(install(**settings))
-    for text in (contract.ENVIRONMENT_NOT_MADE, *reasons):
+    for text in (NOT_INSTALLED, *reasons):
         assert text in output, f"expected {text!r} in\n{output}"
     return output
 
@@ -72,9 +75,9 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(lab, install
 
 
 def test_a_certificate_of_another_ca_is_not_trusted(lab, install, tmp_path, monkeypatch):
-    index = ThreadingHTTPServer((gateway(lab), 0), SimpleHTTPRequestHandler)
-    use_tls(index, tmp_path)
-    monkeypatch.setenv("PIP_INDEX_URL", f"https://{gateway(lab)}:{index.server_port}")
+    index = Server()
+    index.use_tls(tmp_path)
+    monkeypatch.setenv("PIP_INDEX_URL", index.url)
     other = certificate(tmp_path, "other")
     with serving(index):
         refused(

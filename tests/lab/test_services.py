@@ -30,7 +30,7 @@ def test_the_programs_are_those_of_the_release(lab, mirror, host):
 def test_only_root_can_write_what_the_services_run(lab, host):
     loose = lab.ssh(
         "find /usr/local/bin /opt/jaeger /opt/car-app /etc/systemd/system/jaeger.service*"
-        " /etc/systemd/system/car-* ! -type l"
+        " /etc/systemd/system/car-* /usr/local/lib/jaeger /usr/local/lib/car-app ! -type l"
         r" \( ! -user root -o ! -group root -o -perm /022 \)"
     )
     assert loose == ""

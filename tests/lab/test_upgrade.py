@@ -15,7 +15,8 @@ from tests.support import contract
 from tests.support.commands import REPOSITORY, wait_for
 from tests.support.contract import CARS, JAEGER, MIRROR_SOURCE, VERIFY, VERSION
 from tests.support.lab import Lab, build_mirror, playbook_with
-from tests.support.release import gateway, serving
+from tests.support.release import gateway
+from tests.support.server import serving
 
 LATER = "1.62.0"  # The last one that takes the same flags and has the same programs.
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -34,14 +34,9 @@ def run(
     )
 
 
-def must_run(
-    *command: str | Path,
-    cwd: Path = REPOSITORY,
-    stdin: str = "",
-    env: Mapping[str, str] | None = None,
-) -> str:
+def must_run(*command: str | Path, **options: Any) -> str:
     """Run a command and return its output. Raises AssertionError, with the output, if it fails."""
-    ran = run(*command, cwd=cwd, stdin=stdin, env=env)
+    ran = run(*command, **options)
     assert ran.returncode == 0, f"{' '.join(map(str, command))} failed:\n{ran.stdout}"
     return ran.stdout
 

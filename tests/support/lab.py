@@ -65,7 +65,8 @@ class Lab:
 
     def url(self, name: str) -> str:
         """Return the address of an endpoint."""
-        return contract.url(name, self.address)
+        port, page = contract.ENDPOINTS[name]
+        return f"http://{self.address}:{port}{page}"
 
     def send(self, unit: str, page: str = "/cars", timeout: float = 30) -> dict[str, Any]:
         """Send a request to a mode; return the response as `send_requests` does."""
@@ -83,10 +84,10 @@ class Lab:
         except OSError:
             return False
 
-    def span_tree(self, trace_id: str) -> list[dict[str, Any]]:
-        """Return the roots of a trace, none if Jaeger does not know it."""
+    def root_status(self, trace_id: str) -> str:
+        """Return the status of a trace's first root, empty if Jaeger does not know the trace."""
         trace = read_trace(self.jaeger, trace_id)
-        return span_tree(trace) if trace else []
+        return span_tree(trace)[0]["status"] if trace else ""
 
     def ssh(self, command: str) -> str:
         """Run a shell command on the host as root, successfully; return its output."""
@@ -96,7 +97,7 @@ class Lab:
     @property
     def host(self) -> Any:
         """The host, for assertions by testinfra, as root."""
-        return testinfra.get_host(f"ssh://{self.name}", ssh_config=self.ssh_config, sudo=True)
+        return testinfra.get_host(f"ssh://{self.name}", ssh_config=str(self.ssh_config), sudo=True)
 
     def main_process(self, unit: str) -> str:
         """Return the id of a unit's main process, "0" if there is none."""

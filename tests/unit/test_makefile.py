@@ -6,7 +6,6 @@ import re
 import pytest
 
 from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
-from tests.support.contract import OTHER_WAYS, UNCHANGED
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +23,9 @@ def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answe
     (tmp_path / program).chmod(0o755)
     before = sorted(clone.iterdir())
     lab = run("make", "lab", cwd=clone, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    output = assert_failed(lab, UNCHANGED)
-    assert [way for way in OTHER_WAYS if way not in output] == []
+    output = assert_failed(lab, "Nothing was changed.")
+    for way in "make local", "vagrant up", "ansible-playbook -i <inventory> site.yml":
+        assert way in output
     assert sorted(clone.iterdir()) == before
 
 

@@ -1,6 +1,5 @@
 """The module send_requests: a traceparent for each request, and every end that one can have."""
 
-import json
 import re
 import socket
 import sqlite3
@@ -14,7 +13,7 @@ from send_requests import locked, send
 
 
 def test_each_request_carries_its_own_traceparent(http_server):
-    http_server.answers = {"/cars": (200, "[]")}
+    http_server.answers = {"/cars": (200, b"[]")}
     responses = [send({"url": f"{http_server.url}/cars", "title": "mine"}, 5) for _ in range(2)]
     sent = [request.headers["traceparent"] for request in http_server.received]
     for header in sent:
@@ -27,7 +26,7 @@ def test_each_request_carries_its_own_traceparent(http_server):
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 405), ("GET", 500)])
 def test_the_status_is_that_of_the_answer(http_server, method, status):
-    http_server.answers = {"/cars": (status, "text")}
+    http_server.answers = {"/cars": (status, b"text")}
     response = send({"url": f"{http_server.url}/cars", "method": method}, 5)
     assert (response["status"], response["error"]) == (status, "")
     assert [request.command for request in http_server.received] == [method]
@@ -103,7 +102,8 @@ def test_a_command_holds_the_lock_until_its_input_ends(tmp_path):
 
 
 def test_a_command_that_ends_without_a_lock_is_an_error():
-    program = "print('no such table'); print('cars')"
+    # It writes both lines at once, so that a reader of the first has both.
+    program = r"import os, sys; os.write(1, b'no such table\ncars\n'); sys.stdin.read()"
     with pytest.raises(RuntimeError, match="no such table\ncars"), locked("", [*LOCK, program]):
         pytest.fail("it counts as locked")
 
@@ -113,50 +113,29 @@ def test_nothing_has_to_be_locked():
         pass
 
 
-@pytest.fixture
-def module(monkeypatch):
-    """A function that runs the module with some parameters, and returns its result."""
-
-    defaults = {"count": 1, "concurrency": 16, "timeout": 5}
-    defaults |= {"lock_database": "", "lock_command": []}
-
-    def run(**params) -> dict:
-        class Module:
-            def __init__(self, **_):
-                self.params = defaults | params
-
-            def exit_json(self, **result):
-                results.append(json.loads(json.dumps(result)))
-
-        results: list[dict] = []
-        monkeypatch.setattr(send_requests, "AnsibleModule", Module)
-        send_requests.main()
-        return results[0]
-
-    return run
-
-
-def test_the_module_sends_all_requests_in_order_count_times(module, http_server):
-    http_server.answers = {"/a": (200, ""), "/b": (201, "")}
+def test_the_module_sends_all_requests_in_order_count_times(run_module, http_server):
+    http_server.answers = {"/a": (200, b""), "/b": (201, b"")}
     requests = [{"url": f"{http_server.url}/{name}", "name": name} for name in "ab"]
-    result = module(requests=requests, count=3)
+    result = run_module(send_requests, requests=requests, count=3)
     assert result["changed"] is False
     assert [r["name"] for r in result["responses"]] == ["a", "b"] * 3
     assert [r["status"] for r in result["responses"]] == [200, 201] * 3
 
 
-def test_the_module_keeps_to_its_concurrency(module, http_server):
-    http_server.answers = {"/": (200, "")}
+def test_the_module_keeps_to_its_concurrency(run_module, http_server):
+    http_server.answers = {"/": (200, b"")}
     http_server.delay = 0.1
-    module(requests=[{"url": f"{http_server.url}/"}], count=6, concurrency=3)
+    run_module(send_requests, requests=[{"url": f"{http_server.url}/"}], count=6, concurrency=3)
     assert http_server.most_in_progress == 3
 
 
-def test_the_module_sends_while_the_database_is_locked(module, http_server, database, monkeypatch):
+def test_the_module_sends_while_the_database_is_locked(
+    run_module, http_server, database, monkeypatch
+):
     path, is_locked = database
     found = []
     monkeypatch.setattr(
         send_requests, "send", lambda request, timeout: found.append(is_locked()) or request
     )
-    module(requests=[{"url": http_server.url}], lock_database=str(path))
+    run_module(send_requests, requests=[{}], lock_database=str(path))
     assert found == [True]
