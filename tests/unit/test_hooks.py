@@ -28,7 +28,7 @@ BAD = {
     "site.yml": "---\n- hosts: all\n  tasks:\n    - debug:\n        msg: Hello\n",
     "greet.py": "import os\ndef greet(name): return 'hello'\n",
     "greet.sh": "#!/bin/sh\necho $1\n",
-    "greeting.txt": "Helo, teh world. ",
+    "greeting.txt": "Helo, teh world. ",  # codespell:ignore
     CHECK_YAML: "greetings: [hello\n",
     "greet": "echo Hello\n",
 }
