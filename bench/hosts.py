@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.commands import REPOSITORY, must_run
-from tests.support.contract import CREATE_HOSTS, DESTROY_HOSTS
+from tests.support.contract import CARS, CREATE_HOSTS, DESTROY_HOSTS, ENDPOINTS
 from tests.support.lab import Lab
 
 GROUPS = ["jaeger", "car_app"]
-PORTS = {"manual": 8082, "programmatic": 8083, "automatic": 8084}
+PORTS = {name.removeprefix("car-"): ENDPOINTS[name][0] for name in CARS}
 SCRIPTS = REPOSITORY / "bench/scripts"
 
 

@@ -12,6 +12,7 @@ from bench.builds import tracegen
 from bench.hosts import GROUPS, copy, new_hosts
 from bench.measure import Comparison, interleave
 from tests.support.commands import wait_for
+from tests.support.contract import JAEGER
 from tests.support.lab import Lab
 
 SPANS_PER_REQUEST = 3
@@ -81,7 +82,7 @@ def intake(rounds: int) -> dict[str, Any]:
     """Compare the spans per second that the shipped Jaeger takes with those of the bare program."""
     runs: dict[str, list[tuple[int, int]]] = {unit: [] for unit in START}
     with new_hosts(lab=GROUPS) as [lab]:
-        lab.must_play("playbooks/jaeger.yml")
+        lab.must_play(JAEGER)
         copy(lab, tracegen(), "/root/tracegen")
         lab.ssh("systemctl stop jaeger")
 
