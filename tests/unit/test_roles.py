@@ -96,4 +96,4 @@ def test_every_option_has_an_effect(role):
 def test_the_readme_is_generated_from_the_specification(role, tmp_path):
     must_run("aar-doc", "--output-file", tmp_path / "README.md", role, "markdown")
     expected = (tmp_path / "README.md").read_text()
-    assert (role / "README.md").read_text() == expected, "make readmes writes it anew"
+    assert (role / "README.md").read_text() == expected, "make readmes updates it"
