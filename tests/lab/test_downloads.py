@@ -104,10 +104,8 @@ FAULTS = {
 def refused(release: ReleaseServer, step: str, *reasons: str, **settings) -> str:
     """Check that an installation fails in a step and changes nothing; return its output."""
     with assert_unchanged(release.lab):
-        output = failure_output(release.install(**settings))
-    for text in (f'{NOT_INSTALLED} "{step}" failed:', *reasons):
-        assert text in output, f"expected {text!r} in\n{output}"
-    return output
+        ran = release.install(**settings)
+    return failure_output(ran, f'{NOT_INSTALLED} "{step}" failed:', *reasons)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -143,10 +141,9 @@ def test_a_full_disk_leaves_the_running_version(release, record_result):
     with assert_unchanged(release.lab):
         release.lab.ssh("mount -t tmpfs -o size=16k none /opt/jaeger")
         try:
-            output = failure_output(release.install())
+            output = failure_output(release.install(), NOT_INSTALLED)
         finally:
             release.lab.ssh("umount /opt/jaeger")
-    assert NOT_INSTALLED in output
     room = re.search(r"free on the disk of /opt/jaeger: [\d.]+K(?=[.] Then run again)", output)
     assert room, output
     record_result(room[0])

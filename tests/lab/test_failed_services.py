@@ -15,22 +15,24 @@ def repaired(lab) -> Lab:
 
 
 def test_a_unit_that_does_not_start(repaired):
-    output = failure_output(
-        repaired.play(contract.JAEGER, jaeger_extra_args=["--no-such-flag"], jaeger_ready_timeout=5)
+    failure_output(
+        repaired.play(
+            contract.JAEGER, jaeger_extra_args=["--no-such-flag"], jaeger_ready_timeout=5
+        ),
+        "Not every unit started and answered in time:",
+        "unknown flag: --no-such-flag",
     )
-    assert "Not every unit started and answered in time:" in output
-    assert "unknown flag: --no-such-flag" in output
 
 
 def test_a_database_that_does_not_answer(repaired):
     before = {unit: repaired.main_process(unit) for unit in contract.CARS}
     url = "postgresql+psycopg://me:phrase@127.0.0.1:1/cars"
-    output = failure_output(repaired.play(contract.CAR_APP, car_app_database_url=url))
-    assert (
+    output = failure_output(
+        repaired.play(contract.CAR_APP, car_app_database_url=url),
         "The tables were not created in the database of car_app_database_url (not shown), "
-        "and no service was restarted:"
-    ) in output
-    assert "onnection refused" in output
+        "and no service was restarted:",
+        "onnection refused",
+    )
     assert "phrase" not in output
     assert {unit: repaired.main_process(unit) for unit in contract.CARS} == before
 
@@ -40,7 +42,7 @@ def test_a_postgresql_that_does_not_start(lab):
     lab.ssh("install -D /dev/null /etc/postgresql/15/main/postgresql.conf")
     try:
         with assert_unchanged(lab):
-            output = failure_output(lab.play(contract.CAR_APP, car_app_postgresql=True))
+            ran = lab.play(contract.CAR_APP, car_app_postgresql=True)
     finally:
         lab.ssh("rm -r /etc/postgresql")
-    assert "The database was not created; the services were left unchanged." in output
+    failure_output(ran, "The database was not created; the services were left unchanged.")

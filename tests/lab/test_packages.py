@@ -29,10 +29,8 @@ def install(lab, tmp_path):
 def refused(lab, install, *reasons: str, **settings) -> str:
     """Check that an installation fails with these reasons and changes nothing."""
     with assert_unchanged(lab):
-        output = failure_output(install(**settings))
-    for text in (NOT_INSTALLED, *reasons):
-        assert text in output, f"expected {text!r} in\n{output}"
-    return output
+        ran = install(**settings)
+    return failure_output(ran, NOT_INSTALLED, *reasons)
 
 
 def test_a_package_with_another_hash_than_in_the_lock(lab, install, tmp_path, record_result):

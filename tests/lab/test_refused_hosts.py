@@ -34,11 +34,12 @@ def test_a_port_in_use_by_another_process_is_refused(
         wait_for(lambda: ":9082 " in lab.ssh("ss --listening --tcp --udp --numeric"))
         with assert_unchanged(lab):
             ran = lab.play(playbook, **{setting: f"{wanted}:9082"})
-    assert (
+    failure_output(
+        ran,
         f"{setting} is {wanted}:9082, but the port is already in use by python3 "
         f"(process {process}) on lab. Nothing was changed. Stop that program, "
-        f"or set another port in {setting}."
-    ) in failure_output(ran)
+        f"or set another port in {setting}.",
+    )
     assert_no_change(ran.stdout)
     record_result(f"`{setting}`: refused")
 
@@ -52,10 +53,11 @@ def test_a_host_without_systemd_is_refused(lab, playbook):
             ran = lab.play(playbook)
         finally:
             lab.ssh("umount /run/systemd")
-    assert (
+    failure_output(
+        ran,
         "lab is not run by systemd (there is no /run/systemd/system), but the services are systemd "
-        "units. Nothing was changed. Choose a host that boots systemd."
-    ) in failure_output(ran)
+        "units. Nothing was changed. Choose a host that boots systemd.",
+    )
     assert_no_change(ran.stdout)
 
 
@@ -68,10 +70,11 @@ def test_a_host_without_python_is_refused(lab, playbook):
             ran = lab.play(playbook)
     finally:
         lab.ssh("mv /usr/bin/python3.hidden /usr/bin/python3")
-    assert (
+    failure_output(
+        ran,
         "lab has no Python 3, which Ansible needs there. Nothing was changed. "
-        "Install it on the host (Debian, Ubuntu: apt-get install python3;"
-    ) in failure_output(ran)
+        "Install it on the host (Debian, Ubuntu: apt-get install python3;",
+    )
     assert_no_change(ran.stdout)
 
 
@@ -82,9 +85,11 @@ def test_an_architecture_without_a_release_is_refused(lab):
     lab.ssh(f"chmod 0755 {wrapper}")
     with assert_unchanged(lab):
         ran = lab.play(contract.JAEGER, ansible_python_interpreter=wrapper)
-    architecture = lab.ssh("linux32 uname -m").strip()
-    assert (
+    # Ansible's name for i686 is i386.
+    architecture = lab.ssh("linux32 uname -m").strip().replace("i686", "i386")
+    failure_output(
+        ran,
         f"lab is {architecture}, but Jaeger is released for x86_64 and aarch64 only. "
-        "Nothing was changed. Choose another host."
-    ) in failure_output(ran)
+        "Nothing was changed. Choose another host.",
+    )
     assert_no_change(ran.stdout)

@@ -66,11 +66,14 @@ def assert_no_change(output: str) -> None:
     assert set(changes(output)) == {0}, f"expected changed=0 for every host:\n{output}"
 
 
-def assert_failed(ran: subprocess.CompletedProcess[str], message: str = "") -> str:
-    """Check that a command failed with a message; return its output on one line."""
+def assert_failed(ran: subprocess.CompletedProcess[str], *messages: str) -> str:
+    """Check that a command failed with some messages; return its output on one line."""
     output = unfold(ran.stdout)
     assert ran.returncode != 0, f"expected a failure, but it ended with 0:\n{ran.stdout}"
-    assert message in output, f"expected the message\n{message}\nin\n{ran.stdout}"
+    for message in messages:
+        # Not left to pytest, which would show the output as one long line.
+        if message not in output:
+            raise AssertionError(f"expected the message\n{message}\nin\n{ran.stdout}")
     return output
 
 

@@ -37,6 +37,7 @@ def test_a_command_without_a_lab_names_the_one_that_creates_it(clone, target):
 def test_help_lists_every_documented_target():
     makefile = (REPOSITORY / "Makefile").read_text()
     documented = re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE)
-    listed = [line.split()[1] for line in must_run("make", "help").splitlines()]
+    printed = must_run("make", "--no-print-directory", "help")
+    listed = [line.split()[1] for line in printed.splitlines()]
     assert listed == documented
     assert {"lab", "status", "test", "test-unit", "test-vagrant", "reliability"} <= set(listed)
