@@ -59,6 +59,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -201,7 +202,7 @@ def main() -> None:
             ]
             ids = [sorted(s["spanID"] for s in trace["spans"]) if trace else [] for trace in found]
             differences = list(map(difference, module.params["traces"], found))
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             differences = [f"Jaeger at {module.params['jaeger_url']} cannot be reached: {error}"]
         if ids == before and not any(differences):
             trees = [span_tree(trace) if trace else [] for trace in found]

@@ -71,6 +71,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from http.client import HTTPException
 from typing import IO, Any, cast
 
 from ansible.module_utils.basic import AnsibleModule
@@ -117,7 +118,7 @@ def send(request: dict[str, Any], timeout: float) -> dict[str, Any]:
             response["status"] = reply.status
     except urllib.error.HTTPError as error:
         response["status"] = error.code
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         response["error"] = str(error)
     response["seconds"] = round(time.monotonic() - start, 3)
     return response
@@ -135,11 +136,14 @@ def main() -> None:
         }
     )
     requests = module.params["requests"] * module.params["count"]
-    with (
-        locked(module.params["lock_database"], module.params["lock_command"]),
-        ThreadPoolExecutor(module.params["concurrency"]) as pool,
-    ):
-        responses = list(pool.map(lambda r: send(r, module.params["timeout"]), requests))
+    try:
+        with (
+            locked(module.params["lock_database"], module.params["lock_command"]),
+            ThreadPoolExecutor(module.params["concurrency"]) as pool,
+        ):
+            responses = list(pool.map(lambda r: send(r, module.params["timeout"]), requests))
+    except (sqlite3.OperationalError, RuntimeError) as error:
+        module.fail_json(f"The database could not be locked, and nothing was sent: {error}")
     module.exit_json(changed=False, responses=responses)
 
 
