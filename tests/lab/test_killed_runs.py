@@ -48,7 +48,7 @@ def answers(lab: Lab) -> bool:
     return False
 
 
-@pytest.mark.parametrize("command", ["tar --extract", "uv/uv.* pip install"])
+@pytest.mark.parametrize("command", ["tar --extract", "uv/program .* pip install"])
 def test_a_run_that_ends_within_a_command_is_completed_by_the_next(
     lab, host_states, record_result, command
 ):
