@@ -15,6 +15,8 @@ PROGRAMS ?=
 on_lab := ansible-playbook -i .lab/inventory.yml
 on_local := ansible-playbook -i inventory/local.yml
 status_file := $(CURDIR)/.lab/status.txt
+proof_file := $(CURDIR)/.lab/proof.txt
+write_status := $(on_lab) playbooks/status.yml -e status_file='"$(status_file)"' -e proof_file='"$(proof_file)"'
 vagrant_packages := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
     dnsmasq-base iptables nftables iproute2 rsync openssh-client debootstrap e2fsprogs gnupg procps
 
@@ -27,9 +29,10 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 	@ansible-playbook lab/create.yml
 	@$(on_lab) site.yml
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=1
-	@$(on_lab) playbooks/status.yml -e status_file='"$(status_file)"' >/dev/null || $(on_lab) playbooks/status.yml
+	@out=$$($(write_status)) || { echo "$$out" >&2; exit 1; }
 	@echo; echo 'The lab is ready, and Jaeger has a trace of one request to each mode:'; echo
 	@cat '$(status_file)'
+	@echo; cat '$(proof_file)'
 	@echo
 	@echo 'Next: make verify    compares the three traces with the expected ones'
 	@echo '      make report    shows how they differ, here and as a page in report.html'
@@ -39,8 +42,8 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 
 .PHONY: status
 status: has-lab ## print a line for each endpoint; fails if one does not answer
-	@out=$$($(on_lab) playbooks/status.yml -e status_file='"$(status_file)"') || { echo "$$out" >&2; exit 1; }
-	@cut -d ' ' -f 1,2 '$(status_file)'
+	@out=$$($(write_status)) || { echo "$$out" >&2; exit 1; }
+	@cut -d ' ' -f 1,2 '$(status_file)'; cat '$(proof_file)'
 
 .PHONY: verify
 verify: has-lab ## verify the lab's units, listeners and traces
@@ -62,7 +65,7 @@ shell: has-lab ## open a shell on the lab's host
 .PHONY: destroy
 destroy: .venv/.complete ## remove the lab's host
 	@ansible-playbook lab/destroy.yml
-	@rm -f '$(status_file)'
+	@rm -f '$(status_file)' '$(proof_file)'
 
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: run Jaeger and the three servers in this terminal, until Ctrl-C

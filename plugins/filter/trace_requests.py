@@ -29,16 +29,27 @@ def trace_requests(
     ]
 
 
+def chain_request(endpoints: list[dict[str, str]]) -> dict[str, Any]:
+    """Return a request to the first mode's /chain, whose trace has spans of every mode."""
+    first = endpoints[0]
+    services = [f"server_{endpoint['mode']}" for endpoint in endpoints]
+    return {"title": first["name"], "url": f"{first['url']}/chain", "services": services}
+
+
 def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
     """Return a request to each mode, and one to the first mode's /chain."""
     requests: list[dict[str, Any]] = [
         {"title": e["name"], "mode": e["mode"], "url": e["url"] + e["page"]} for e in endpoints
     ]
-    first = endpoints[0]
-    chain = {"title": first["name"], "url": f"{first['url']}/chain"}
-    return [*requests, {**chain, "service": f"server_{first['mode']}", "resource": {}}]
+    chain = chain_request(endpoints)
+    del chain["services"]
+    return [*requests, {**chain, "service": f"server_{endpoints[0]['mode']}", "resource": {}}]
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"report_requests": report_requests, "trace_requests": trace_requests}
+        return {
+            "chain_request": chain_request,
+            "report_requests": report_requests,
+            "trace_requests": trace_requests,
+        }

@@ -22,7 +22,8 @@ options:
       - C(service) and C(resource), the name of the root span's service, and the attributes that the
         resource of every span must have.
       - C(expected), the root span as in playbooks/vars/expected_traces.yml, or null for no trace.
-        Without this key the module only waits for the root span, which ends last.
+        Without this key the module only waits for the root span, which ends last, and for spans of
+        each service in C(services).
     type: list
     elements: dict
     required: true
@@ -135,6 +136,14 @@ def expected_tree(node: Node, service: str, resource: dict[str, str], parent: st
     }
 
 
+def services(trace: dict[str, Any] | None) -> set[str]:
+    """Return the names of the services that have spans in a trace."""
+    if not trace:
+        return set()
+    processes = (trace["processes"][span["processID"]] for span in trace["spans"])
+    return {process["serviceName"] for process in processes}
+
+
 NO_NODE: Node = {"resource": {}, "attributes": {}, "children": []}
 
 
@@ -163,9 +172,11 @@ def difference(item: dict[str, Any], trace: dict[str, Any] | None) -> str:
     """Return how a trace differs from what is expected, as text; empty if it does not."""
     roots = span_tree(trace) if trace else []
     if "expected" not in item:
-        if any(root["parent"] == item["span_id"] for root in roots):
-            return ""
-        return f"{item['title']}, trace {item['trace_id']}: its root span did not arrive."
+        title = f"{item['title']}, trace {item['trace_id']}"
+        if not any(root["parent"] == item["span_id"] for root in roots):
+            return f"{title}: its root span did not arrive."
+        missing = sorted(set(item.get("services", [])) - services(trace))
+        return f"{title}: no span of {', '.join(missing)} arrived." if missing else ""
     expected = []
     if item["expected"] is not None:
         expected = [

@@ -6,8 +6,9 @@ from tests.support.lab import stopped
 
 
 def test_it_prints_the_address_of_each_endpoint_and_each_answers(lab):
-    printed = dict(line.split(" ") for line in lab.must_make("status").splitlines())
-    assert printed == {name: lab.url(name) for name in ENDPOINTS}
+    *lines, proof = lab.must_make("status").splitlines()
+    assert dict(line.split(" ") for line in lines) == {name: lab.url(name) for name in ENDPOINTS}
+    assert proof.startswith("lab: one request went through all 3 modes, and Jaeger has its trace:")
     assert {name: lab.status(name) for name in ENDPOINTS} == dict.fromkeys(ENDPOINTS, 200)
 
 

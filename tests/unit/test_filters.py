@@ -11,7 +11,7 @@ from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
 from status_lines import status_lines
-from trace_requests import report_requests, trace_requests
+from trace_requests import chain_request, report_requests, trace_requests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -98,6 +98,14 @@ def test_the_report_requests_each_mode_and_the_chain():
         "http://127.0.0.1:8082/chain",
     ]
     assert [r.get("mode") for r in requests] == ["manual", "automatic", None]
+
+
+def test_the_trace_of_the_chain_has_spans_of_every_mode():
+    assert chain_request(ENDPOINTS) == {
+        "title": "car-manual",
+        "url": "http://127.0.0.1:8082/chain",
+        "services": ["server_manual", "server_automatic"],
+    }
 
 
 def test_a_status_line_has_name_address_state_and_answer():
