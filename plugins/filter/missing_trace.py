@@ -52,6 +52,12 @@ def missing_trace_cause(
         environment = parse_environment(result.get("stdout", ""))
         if problem := environment_problem(result["item"]["unit"], environment):
             return problem
+    if response.get("status") != 200:
+        answer = response.get("error") or response.get("status")
+        return (
+            f"The request itself failed: {response.get('url')} answered {answer}. "
+            "The journal below may show why."
+        )
     for result in journals:
         unit = result["item"]["unit"]
         if found := EXPORT_ERROR.search(result.get("stdout", "")):
@@ -60,12 +66,6 @@ def missing_trace_cause(
                 f"{found[0]} Start Jaeger there and open its port to this host, or correct "
                 "car_app_otlp_endpoint."
             )
-    if response.get("status") != 200:
-        answer = response.get("error") or response.get("status")
-        return (
-            f"The request itself failed: {response.get('url')} answered {answer}. "
-            "The journal below may show why."
-        )
     if found := re.search(r"Jaeger at .* cannot be reached: .*", difference):
         return f"{found[0]}. Start Jaeger: systemctl start jaeger."
     return (

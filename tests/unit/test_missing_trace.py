@@ -7,6 +7,9 @@ from missing_trace import missing_trace_cause
 UNITS = ["car-manual.service", "car-automatic.service"]
 GOOD = "PATH=/usr/bin\nOTEL_EXPORTER_OTLP_TIMEOUT=35\nno_proxy=*\nhttps_proxy="
 NOT_FOUND = "Compare all traces"
+UNREACHABLE = (
+    "Traces in Jaeger are not as expected.\nJaeger at http://x cannot be reached: refused"
+)
 
 
 def results(*texts: str) -> list[dict]:
@@ -55,8 +58,8 @@ def test_a_proxys_password_is_not_shown():
         "Failed to export traces to 127.0.0.1:4317, error code: StatusCode.UNIMPLEMENTED",
     ],
 )
-def test_the_exporters_own_log_line_is_the_next(line):
-    text = cause(journal=f"started\nWARNING {line}\nstopped", status=500)
+def test_the_exporters_own_log_line_comes_after_a_failed_request(line):
+    text = cause(journal=f"started\nWARNING {line}\nstopped", message=UNREACHABLE)
     assert (
         "car-automatic.service cannot send its spans to http://127.0.0.1:4317; its exporter "
         in text
@@ -65,13 +68,12 @@ def test_the_exporters_own_log_line_is_the_next(line):
 
 
 def test_a_failed_request_is_the_next():
-    text = cause(status=500, message="Jaeger at x cannot be reached: refused")
+    text = cause(journal="Failed to export traces", status=500, message=UNREACHABLE)
     assert text.startswith("The request itself failed: http://127.0.0.1:8082/chain answered 500.")
 
 
 def test_a_jaeger_that_cannot_be_reached_is_the_next():
-    message = "Traces in Jaeger are not as expected.\nJaeger at http://x cannot be reached: refused"
-    assert cause(message=message).startswith("Jaeger at http://x cannot be reached: refused. Start")
+    assert cause(message=UNREACHABLE).startswith("Jaeger at http://x cannot be reached: refused. Start")
 
 
 def test_without_a_cause_it_says_how_to_go_on():
