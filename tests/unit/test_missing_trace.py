@@ -7,9 +7,7 @@ from missing_trace import missing_trace_cause
 UNITS = ["car-manual.service", "car-automatic.service"]
 GOOD = "PATH=/usr/bin\nOTEL_EXPORTER_OTLP_TIMEOUT=35\nno_proxy=*\nhttps_proxy="
 NOT_FOUND = "Compare all traces"
-UNREACHABLE = (
-    "Traces in Jaeger are not as expected.\nJaeger at http://x cannot be reached: refused"
-)
+UNREACHABLE = "Traces in Jaeger are not as expected.\nJaeger at http://x cannot be reached: refused"
 
 
 def results(*texts: str) -> list[dict]:
@@ -73,7 +71,9 @@ def test_a_failed_request_is_the_next():
 
 
 def test_a_jaeger_that_cannot_be_reached_is_the_next():
-    assert cause(message=UNREACHABLE).startswith("Jaeger at http://x cannot be reached: refused. Start")
+    assert cause(message=UNREACHABLE).startswith(
+        "Jaeger at http://x cannot be reached: refused. Start"
+    )
 
 
 def test_without_a_cause_it_says_how_to_go_on():
