@@ -85,7 +85,7 @@ def first_run(clone, mirror):
     listeners_meanwhile = listeners(terminal.output)
     with ThreadPoolExecutor(1) as pool:
         verify = pool.submit(run, "make", "verify-local", cwd=clone)
-        terminal.read_until(verify.done)
+        terminal.read_until(verify.done, 300)
     pressed = time.monotonic()
     terminal.sendintr()
     return SimpleNamespace(

@@ -2,6 +2,7 @@
 
 import io
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class Terminal(pexpect.spawn):
         """All that was printed and read."""
         return self.record.getvalue()
 
-    def read_until(self, condition: Callable[[], bool]) -> None:
+    def read_until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Read what is printed, so that no program is held up, until a condition is true."""
+        deadline = time.monotonic() + seconds
         while not condition():
+            assert time.monotonic() < deadline, f"not so after {seconds} s:\n{self.output}"
             self.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0.1)
 
     def exit_code(self) -> int:

@@ -55,7 +55,7 @@ def run(start):
     return run
 
 
-def test_importing_db_leaves_the_database_untouched(run, tmp_path):
+def test_importing_db_does_not_create_the_database(run, tmp_path):
     run("-c", "import db")
     assert not list(tmp_path.iterdir())
 
