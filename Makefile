@@ -85,8 +85,8 @@ test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neithe
 	@pytest tests/unit
 
 .PHONY: reliability
-reliability: .venv/.complete ## write docs/reliability.md from the fault tests; needs root on a Debian-like Linux
-	@pytest -m measured --table=docs/reliability.md tests/lab
+reliability: .venv/.complete .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
+	@pytest -m measured --tables=docs tests/unit tests/lab
 
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux

@@ -9,37 +9,44 @@ import pytest
 
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.lab import build_mirror
-from tests.support.reliability import Table
+from tests.support.reliability import RELIABILITY, SETUPS, Table
 
-TABLE = pytest.StashKey[Table]()
+TABLES = pytest.StashKey[dict[str, Table]]()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--table", help="write the results that the tests record to this file")
+    parser.addoption("--tables", help="write the results that the tests record into this folder")
     parser.addoption("--pictures", help="take the report's pictures and put them into this folder")
 
 
 def pytest_configure(config):
-    config.stash[TABLE] = Table()
+    config.stash[TABLES] = {"reliability.md": Table(RELIABILITY), "setups.md": Table(SETUPS)}
     # Ansible and Molecule look for programs beside them, also where no environment is activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "record_result" in item.fixturenames:
+        if {"record_result", "record_setup"} & set(item.fixturenames):
             item.add_marker("measured")
 
 
 def pytest_sessionfinish(session):
-    if table := session.config.getoption("--table"):
-        session.config.stash[TABLE].write(Path(table))
+    if folder := session.config.getoption("--tables"):
+        for name, table in session.config.stash[TABLES].items():
+            table.write(Path(folder) / name)
 
 
 @pytest.fixture
 def record_result(request):
     """A function that records the test's result (text) in its row of docs/reliability.md."""
-    return request.config.stash[TABLE].recorder(request.function)
+    return request.config.stash[TABLES]["reliability.md"].recorder(request.function)
+
+
+@pytest.fixture
+def record_setup(request):
+    """A function that records the test's result (text) in its row of docs/setups.md."""
+    return request.config.stash[TABLES]["setups.md"].recorder(request.function)
 
 
 @pytest.fixture(scope="session")
