@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
+import build_wheelhouse
 from compare_traces import read_trace
 from send_requests import send
 from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
-from tests.support.contract import ENDPOINTS
+from tests.support.contract import ENDPOINTS, MIRROR_SOURCE
 
 LOCAL = {
     "ansible_connection": "local",
@@ -225,7 +226,7 @@ def index(tmp_path) -> tuple[dict[str, str], str]:
     wheel = tmp_path / "index/tiny-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny/__init__.py", "")
+        archive.writestr("tiny/go/bin/go", "")
         archive.writestr(
             "tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
         )
@@ -257,6 +258,62 @@ def test_packages_go_into_the_clones_environment(tmp_path, index, pip_places):
     assert list(tmp_path.glob(".venv-app/lib/*/site-packages/tiny"))
     expected = {".venv-app", "app", "index", "pip.conf"}
     assert {path.name for path in tmp_path.iterdir()} <= expected
+
+
+@pytest.mark.parametrize("pip_places", ["variables"], indirect=True)
+def test_the_toolchain_goes_into_the_mirror(tmp_path, index, pip_places):
+    settings, requirement = index
+    (tmp_path / "requirements.txt").write_text(requirement)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    build = REPOSITORY / MIRROR_SOURCE / "build"
+    command = build, "toolchain", sys.executable, tmp_path / "requirements.txt"
+    must_run(*command, cwd=mirror, env=settings | pip_places)
+    assert (mirror / "toolchain/tiny/go/bin/go").exists()
+    assert {path.name for path in mirror.iterdir()} == {"toolchain", "lock"}
+
+
+def test_the_wheelhouse_is_for_the_host_whatever_pip_installs_elsewhere(monkeypatch):
+    monkeypatch.setenv("PIP_PYTHON", "/nonexistent")
+    assert build_wheelhouse.start_pip("--version").wait() == 0
+
+
+def test_the_callers_settings_of_go_do_not_change_the_programs(tmp_path):
+    script(tmp_path / "toolchain/go/bin/go", "env >go-environment", ": >program.part")
+    callers = {"GOROOT": "/nonexistent", "GO111MODULE": "off", "GOFLAGS": "-race", "GOOS": "plan9"}
+    build = REPOSITORY / MIRROR_SOURCE / "build"
+    command = build, "program", tmp_path, "arm64", "example.org/program", "programs/program", ""
+    must_run(*command, cwd=tmp_path, env=callers | {"GOPROXY": "http://proxy.example.org"})
+    lines = set((tmp_path / "go-environment").read_text().splitlines())
+    assert {"GOROOT=", "GO111MODULE=on", "GOFLAGS=-mod=readonly", "GOOS=linux"} <= lines
+    assert "GOPROXY=http://proxy.example.org" in lines
+
+
+def test_other_users_can_read_the_mirror_whatever_the_umask_is(tmp_path):
+    (tmp_path / "jaeger-1-linux-amd64.tar.gz").touch()
+    build = REPOSITORY / MIRROR_SOURCE / "build"
+    must_run("sh", "-c", 'umask 077; "$0" sums . sums.txt', build, cwd=tmp_path)
+    assert (tmp_path / "sums.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_other_users_can_read_a_machines_files_whatever_the_umask_is(tmp_path, monkeypatch):
+    for program in "chroot", "chown", "install", "ssh-keygen":
+        script(tmp_path / "bin" / program)
+    folders = "etc/apt/apt.conf.d etc/apt/auth.conf.d etc/sudoers.d usr/local/share/ca-certificates"
+    # As the real one does, it sets the umask for what it creates.
+    script(
+        tmp_path / "bin/debootstrap", f'umask 022; for f in {folders}; do mkdir -p "$4/$f"; done'
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PASSWORD", "")
+    monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")
+    files = REPOSITORY / "roles/nspawn_host/files"
+    base = tmp_path / "cache/base"
+    (tmp_path / "id_ed25519.pub").touch()
+    for command in ("build-base", "trixie", "mirror", base), ("make-tree", base, "lab"):
+        must_run("sh", "-c", 'umask 077; "$0" "$@"', files / command[0], *command[1:], cwd=tmp_path)
+    for name in "etc/hosts", "etc/hostname", "etc/environment", "etc/machine-id":
+        assert (tmp_path / "root" / name).stat().st_mode & 0o777 == 0o644, name
 
 
 ANY_MODE = {
