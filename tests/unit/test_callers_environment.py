@@ -93,11 +93,12 @@ def lab(clone, http_server, tmp_path, monkeypatch) -> Iterator[Path]:
             "ANSIBLE_RUN_TAGS": "none",
         },
         {"PYTHONHOME": "/nonexistent", "PYTHONPATH": "/nonexistent", "PYTHONSAFEPATH": "1"},
-        {"BASH_ENV": "/nonexistent", "CDPATH": "/", "CHAIN": "maybe", "N": "many"},
+        {"BASH_ENV": ".lab/bash_env", "CDPATH": "/"},
     ],
     ids=["proxy", "locale", "output of Ansible", "folders of Ansible", "Python", "shell"],
 )
 def test_make_status_prints_the_same(lab, http_server, environment):
+    (lab / ".lab/bash_env").write_text("cut() { echo nothing; }\n")
     status = run("make", "--no-print-directory", "status", cwd=lab, env=environment)
     lines = [f"{name} {http_server.url}{page}" for name, (_, page) in ENDPOINTS.items()]
     assert status.stdout.splitlines() == lines
@@ -106,8 +107,16 @@ def test_make_status_prints_the_same(lab, http_server, environment):
 
 def test_no_line_is_a_failure(lab):
     script(lab / ".lab/empty", ": >.lab/status.txt")
-    status = run("make", "status", f"on_lab={lab}/.lab/empty".replace(" ", r"\ "), cwd=lab)
+    status = run("make", "status", "on_lab=.lab/empty", cwd=lab)
+    assert (lab / ".lab/status.txt").read_text() == ""
     assert status.returncode != 0
+
+
+def test_variables_of_the_shell_are_no_arguments_of_make(lab):
+    callers = {"CHAIN": "maybe", "N": "many", "PROGRAMS": "none", "PYTHON": "/nonexistent"}
+    commands = must_run("make", "--dry-run", "traffic", cwd=lab, env=callers)
+    assert "traffic_requests=10 -e traffic_chain=0" in commands
+    assert "start none" not in must_run("make", "--dry-run", "local", cwd=lab, env=callers)
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/verify.yml", "playbooks/local.yml"])
