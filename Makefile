@@ -3,20 +3,29 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-PYTHON ?= python3
+# What the caller's shell sets for other programs changes nothing here. Of pip's settings, only those that say how it
+# reaches an index count.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+pip_index := CACHE_DIR CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT EXTRA_INDEX_URL FIND_LINKS INDEX_URL KEYRING_PROVIDER \
+    NO_CACHE_DIR NO_INDEX PROXY RETRIES TIMEOUT TRUSTED_HOST USE_FEATURE
+unexport $(filter-out ANSIBLE_CONFIG OTEL_LAB_% $(pip_index:%=PIP_%), \
+    $(filter ANSIBLE_% BASH_% CDPATH GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE OTEL_% PG% PIP_% PORT PYTHON% SHELLOPTS,$(.VARIABLES)))
+
+PYTHON := python3
 # Number of requests that `make traffic` sends to each mode.
-N ?= 10
+N := 10
 # 1: only to the first mode's /chain, which goes through all three.
-CHAIN ?= 0
+CHAIN := 0
 # The programs that `make local` starts; all if empty.
-PROGRAMS ?=
+PROGRAMS :=
 on_lab := ansible-playbook -i .lab/inventory.yml
 on_local := ansible-playbook -i inventory/local.yml
-status_file := $(CURDIR)/.lab/status.txt
-proof_file := $(CURDIR)/.lab/proof.txt
-write_status := $(on_lab) playbooks/status.yml -e status_file='"$(status_file)"' -e proof_file='"$(proof_file)"'
+status_file := .lab/status.txt
+proof_file := .lab/proof.txt
+write_status := $(on_lab) playbooks/status.yml -e status_file=$(status_file) -e proof_file=$(proof_file)
 vagrant_packages := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
     dnsmasq-base iptables nftables iproute2 rsync openssh-client debootstrap e2fsprogs gnupg procps
 
@@ -31,8 +40,8 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=1
 	@out=$$($(write_status)) || { echo "$$out" >&2; exit 1; }
 	@echo; echo 'The lab is ready, and Jaeger has a trace of one request to each mode:'; echo
-	@cat '$(status_file)'
-	@echo; cat '$(proof_file)'
+	@grep . $(status_file)
+	@echo; grep . $(proof_file)
 	@echo
 	@echo 'Next: make verify    compares the three traces with the expected ones'
 	@echo '      make report    shows how they differ, here and as a page in report.html'
@@ -41,36 +50,37 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 	@echo '      make destroy   removes the host'
 
 .PHONY: status
-status: has-lab ## print a line for each endpoint; fails if one does not answer
+status: has-lab .venv/.complete ## print a line for each endpoint; fails if one does not answer
 	@out=$$($(write_status)) || { echo "$$out" >&2; exit 1; }
-	@cut -d ' ' -f 1,2 '$(status_file)'; cat '$(proof_file)'
+	@cut -d ' ' -f 1,2 $(status_file) | grep .; grep . $(proof_file)
 
 .PHONY: verify
-verify: has-lab ## verify the lab's units, listeners and traces
+verify: has-lab .venv/.complete ## verify the lab's units, listeners and traces
 	@$(on_lab) playbooks/verify.yml
 
 .PHONY: traffic
-traffic: has-lab ## send N requests (default 10) to each mode, or with CHAIN=1 through all three
+traffic: has-lab .venv/.complete ## send N requests (default 10) to each mode, or with CHAIN=1 through all three
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=$(N) -e traffic_chain=$(CHAIN)
 
 .PHONY: report
-report: has-lab ## compare the traces of a request to each mode, here and in report.html
+report: has-lab .venv/.complete ## compare the traces of a request to each mode, here and in report.html
 	@out=$$($(on_lab) playbooks/report.yml) || { echo "$$out" >&2; exit 1; }
-	@cat report.md; echo; echo 'The same as a page: file://$(CURDIR)/report.html'
+	@cat report.md; echo
+	@python -c 'import pathlib; print("The same as a page:", pathlib.Path("report.html").absolute().as_uri())'
 
 .PHONY: shell
-shell: has-lab ## open a shell on the lab's host
+shell: has-lab .venv/.complete ## open a shell on the lab's host
 	@ssh -F .lab/ssh_config lab
 
 .PHONY: destroy
-destroy: .venv/.complete ## remove the lab's host
+destroy: lab-is-readable .venv/.complete ## remove the lab's host
 	@ansible-playbook lab/destroy.yml
-	@rm -f '$(status_file)' '$(proof_file)'
+	@rm -f $(status_file) $(proof_file)
 
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: run Jaeger and the three servers in this terminal, until Ctrl-C
 	@$(on_local) playbooks/local.yml
-	@honcho --procfile .local/Procfile start $(PROGRAMS) || [ $$? = 130 ] # The status after Ctrl-C.
+	@honcho --env /dev/null --procfile .local/Procfile start $(PROGRAMS) || [ $$? = 130 ] # The status after Ctrl-C.
 
 .PHONY: verify-local
 verify-local: .venv/.complete ## compare the traces of `make local` with the expected ones
@@ -129,9 +139,18 @@ can-create-hosts:
 	    echo '  ansible-playbook -i <inventory> site.yml     a real server, over SSH' >&2; \
 	    exit 1; }
 
+.PHONY: lab-is-readable
+lab-is-readable:
+	@[ ! -e .lab ] || find .lab -maxdepth 2 >/dev/null 2>&1 || { \
+	    echo "The lab in $$PWD/.lab belongs to $$(stat -c %U .lab), and $$(id -un) cannot read it: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
+
 .PHONY: has-lab
-has-lab: .venv/.complete
+has-lab: lab-is-readable
 	@[ -e .lab/inventory.yml ] || { echo 'There is no lab here yet: create it with `make lab`.' >&2; exit 1; }
+
+# pip's configuration file may name another place. $(1) is the environment, $(2) the options.
+install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+    --no-user --root=/ --prefix="$$PWD/$(1)" --target= $(2)
 
 # Debian's python3 comes without venv. Only what is used is compiled, because ansible has many modules.
 .venv/.complete: requirements.txt
@@ -142,11 +161,11 @@ has-lab: .venv/.complete
 	    echo '$(PYTHON) cannot create environments. Install its venv (Debian: apt-get install python3-venv).' >&2; exit 1; }
 	@echo 'Installing the tools into .venv (half a minute) ...'
 	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.txt
+	@$(call install,.venv,--no-compile --requirement requirements.txt)
 	@touch $@
 
 .venv-app/.complete: app/requirements.txt
 	@echo "Installing the app's packages into .venv-app ..."
 	@$(PYTHON) -m venv --clear .venv-app
-	@.venv-app/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement app/requirements.txt
+	@$(call install,.venv-app,--no-deps --requirement app/requirements.txt)
 	@touch $@

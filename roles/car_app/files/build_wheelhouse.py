@@ -19,8 +19,14 @@ MANYLINUX = "manylinux_2_28", "manylinux_2_17", "manylinux2014"
 REQUIREMENT = re.compile(r"^[\w.-]+==(?:.*\\\n)*.*\n", re.MULTILINE)
 
 
+# What the user has pip take, or for which Python. How it reaches an index is the user's decision.
+FOREIGN = "ABI", "CONSTRAINT", "IMPLEMENTATION", "PLATFORM", "PYTHON", "REQUIRE_VIRTUALENV"
+
+
 def start_pip(*arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "pip", *arguments])
+    foreign = {f"PIP_{name}" for name in FOREIGN}
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    return subprocess.Popen([sys.executable, "-m", "pip", *arguments], env=environment)
 
 
 def download(locks: list[Path], python_version: str, architecture: str, wheels: Path) -> None:
