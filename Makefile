@@ -40,7 +40,7 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 .PHONY: status
 status: has-lab ## print a line for each endpoint; fails if one does not answer
 	@out=$$($(on_lab) playbooks/status.yml -e status_file='"$(status_file)"') || { echo "$$out" >&2; exit 1; }
-	@cut -d ' ' -f 1,2 '$(status_file)'
+	@sed 's/ is .*//' '$(status_file)'
 
 .PHONY: verify
 verify: has-lab ## verify the lab's units, listeners and traces
