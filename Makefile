@@ -52,7 +52,7 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 .PHONY: status
 status: has-lab .venv/.complete ## print a line for each endpoint; fails if one does not answer
 	@out=$$($(write_status)) || { echo "$$out" >&2; exit 1; }
-	@cut -d ' ' -f 1,2 $(status_file) | grep .; grep . $(proof_file)
+	@sed 's/ is .*//' $(status_file) | grep .; grep . $(proof_file)
 
 .PHONY: verify
 verify: has-lab .venv/.complete ## verify the lab's units, listeners and traces

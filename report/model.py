@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 from report.source import Diff, compare, without_docstring
@@ -119,7 +118,7 @@ class Report:
     def from_json(cls, data: dict[str, Any]) -> "Report":
         """Build a report from an object with these keys:
 
-        jaeger_url        address of Jaeger's pages, such as http://10.0.0.2:16686
+        jaeger_url        address of Jaeger, such as http://10.0.0.2:16686, with its base path
         jaeger_has_pages  whether it has any, which a build from the Go module does not
         responses         responses of `send_requests`, one for each mode, which they name as
                           "mode", then one of a request that went through all modes
@@ -199,10 +198,7 @@ class Report:
             if self.baseline
         ]
 
-    def trace_url(self, *traces: Trace) -> str:
-        """Return the address of Jaeger's page of a trace, or of its comparison of two traces."""
-        return f"{self.jaeger_url}/trace/{'...'.join(trace.trace_id for trace in traces)}"
-
-    @property
-    def pairs(self) -> list[tuple[Mode, Mode]]:
-        return list(combinations(self.modes, 2))
+    def trace_url(self, trace: Trace) -> str:
+        """Return the address of a trace in Jaeger: its page, or its data if there is none."""
+        path = "trace" if self.jaeger_has_pages else "api/traces"
+        return f"{self.jaeger_url}/{path}/{trace.trace_id}"

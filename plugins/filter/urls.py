@@ -3,17 +3,40 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-def endpoint_url(host_port: str, host: str = "127.0.0.1", scheme: str = "http") -> str:
-    """Return the URL of a listener such as 0.0.0.0:8082; a wildcard address becomes `host`."""
+def endpoint_url(
+    host_port: str, host: str = "127.0.0.1", scheme: str = "http", base_path: str = "/"
+) -> str:
+    """Return the URL of a listener such as 0.0.0.0:8082; a wildcard address becomes `host`.
+
+    It has no slash at the end, so that a path can be added to it.
+    """
     address, _, port = host_port.rpartition(":")
     if address in ("0.0.0.0", "[::]"):
         address = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{address}" + ("" if port == DEFAULT_PORTS[scheme] else f":{port}")
+    authority = address if port == DEFAULT_PORTS[scheme] else f"{address}:{port}"
+    return f"{scheme}://{authority}{base_path.rstrip('/')}"
+
+
+def published_endpoints(
+    endpoints: list[dict[str, Any]], proxy_url: str, by_name: bool = False
+) -> list[dict[str, Any]]:
+    """Return endpoint facts as a reverse proxy at `proxy_url` publishes them.
+
+    Their `location` there is their own path, or with `by_name` their name, and `outside_url` is
+    the proxy's.
+    """
+    published = []
+    for endpoint in endpoints:
+        path = f"/{endpoint['name']}" if by_name else urlsplit(endpoint["url"]).path
+        addresses = {"location": f"{path}/", "outside_url": f"{proxy_url}{path}"}
+        published.append({**endpoint, **addresses})
+    return published
 
 
 def redact_url(url: str) -> str:
@@ -69,5 +92,6 @@ class FilterModule:
             "is_proxy_url": is_proxy_url,
             "parse_database_url": parse_database_url,
             "proxy_authorization": proxy_authorization,
+            "published_endpoints": published_endpoints,
             "redact_url": redact_url,
         }

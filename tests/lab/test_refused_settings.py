@@ -40,6 +40,10 @@ SETTINGS = {
     "jaeger_memory_max=100": "jaeger_memory_max is 100, but must be 256 or more.",
     "jaeger_badger_span_store_ttl=3d": "jaeger_badger_span_store_ttl is 3d, but must be a duration "
     "such as 72h or 90m. Nothing was changed.",
+    "jaeger_query_base_path=/jaeger/": "jaeger_query_base_path is /jaeger/, but must be / or a "
+    "path such as /jaeger, which has only letters, digits and . _ ~ - between its slashes.",
+    "jaeger_extra_args=--log-level=debug": "jaeger_extra_args is --log-level=debug, "
+    "but must be a list, even of a single flag. Nothing was changed.",
     # Ansible's own check of the types, and its words.
     "jaeger_memory_max_traces=many": "'jaeger_memory_max_traces' is of type str and we were unable "
     "to convert to int: \"'many'\" cannot be converted to an int",
@@ -133,3 +137,14 @@ def test_a_wrong_setting_is_refused_before_any_change(lab, record_result, settin
     assert "phr@se" not in output
     assert "no-secret" not in output
     record_result(f"`{setting.split('=')[0].split()[-1]}`")
+
+
+def test_a_flag_that_other_parts_rely_on_is_refused_with_its_setting(lab):
+    with assert_unchanged(lab):
+        ran = lab.play(contract.JAEGER, jaeger_extra_args=["--query.base-path=/jaeger"])
+    failure_output(
+        ran,
+        "jaeger_extra_args has --query.base-path, but other parts of the lab rely on what it "
+        "changes. Nothing was changed. Set jaeger_query_base_path instead.",
+    )
+    assert_no_change(ran.stdout)

@@ -22,7 +22,7 @@ def test_make_report_shows_the_live_traces(lab, visit, request):
     file = lab.clone / "report.html"
     assert output.startswith("# One request")
     assert file.as_uri() in output
-    trace_ids = re.findall(r"/trace/([0-9a-f]{32})\n", output)
+    trace_ids = re.findall(r"/traces?/([0-9a-f]{32})\n", output)
     assert len(trace_ids) == 4
     page = visit(file)
     assert_waterfalls_on_one_axis(page)

@@ -1,9 +1,11 @@
 """The reverse proxy: a run reports what stops nginx, and teardown removes its site."""
 
+import re
+
 import pytest
 
 from tests.support import contract
-from tests.support.commands import assert_same, must_run, wait_for
+from tests.support.commands import assert_same, must_run, unfold, wait_for
 from tests.support.lab import Lab, failure_output
 
 PASSWORD = {"reverse_proxy_password": "no-secret"}
@@ -43,6 +45,19 @@ def test_the_next_run_completes_it(proxy):
     proxy.ssh("systemctl unmask nginx")
     proxy.must_play("site.yml", **PASSWORD)
     assert status_without_password(proxy) == "401"
+
+
+def test_what_is_behind_the_proxy_has_its_address(proxy, tmp_path):
+    """In status and report, but for the published page, whose links stay at its own address."""
+    url = f"https://{proxy.address}"
+    status = unfold(proxy.must_play(contract.STATUS, **PASSWORD))
+    assert f"jaeger-ui {url}/ is active, answers" in status
+    assert f"car-manual {proxy.url('car-manual')} is active, answers" in status
+    page = tmp_path / "report.html"
+    proxy.must_play(contract.REPORT, **PASSWORD, report_file=page)
+    link = r'href="([^"]*?)/(?:api/)?traces?/[0-9a-f]{32}"'
+    assert set(re.findall(link, page.read_text())) == {url}
+    assert set(re.findall(link, proxy.ssh("cat /var/www/otel-lab/index.html"))) == {""}
 
 
 def test_an_invalid_configuration_is_reported_and_nginx_goes_on(proxy):

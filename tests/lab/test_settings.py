@@ -1,9 +1,12 @@
 """Settings: each reaches what it is for, and what a dry run with another one tells."""
 
+import re
+import urllib.request
+
 from tests.support import contract
 from tests.support.commands import changes, unfold
 from tests.support.contract import CARS
-from tests.support.lab import Lab, assert_unchanged, playbook_with
+from tests.support.lab import Lab, assert_unchanged, failure_output, playbook_with
 
 # Signs that a shell or systemd would read in another way.
 HEADER = r"""X-Note: it's a "quote", 100%h, $HOME, ${HOME}, \d and ;"""
@@ -41,6 +44,36 @@ def test_settings_of_jaeger_reach_its_process(lab):
     assert f"MemoryMax={512 << 20}" in limits
     assert "SPAN_STORAGE_TYPE=badger" in limits
     assert "--memory.max-traces=20000" in arguments(lab, "jaeger")
+
+
+def page_of_jaeger(lab: Lab, path: str = "/") -> str:
+    with urllib.request.urlopen(lab.jaeger + path, timeout=10) as page:
+        return page.read().decode()
+
+
+def test_jaegers_page_offers_neither_archive_nor_monitor(lab):
+    """The memory store archives into itself, and there are no metrics to monitor."""
+    hidden = '{"archiveEnabled":false,"monitor":{"menuEnabled":false}}'
+    assert f"JAEGER_CONFIG = {hidden};" in page_of_jaeger(lab)
+
+
+def test_every_part_follows_jaegers_base_path(lab, tmp_path):
+    path = {"jaeger_query_base_path": "/tools/jaeger"}
+    url = f"{lab.jaeger}/tools/jaeger"
+    with playbook_with(lab, contract.JAEGER, **path):
+        assert '<base href="/tools/jaeger/"' in page_of_jaeger(lab, "/tools/jaeger/")
+        assert f"jaeger-ui {url}/ is active, answers" in unfold(
+            lab.must_play(contract.STATUS, **path)
+        )
+        lab.must_play(contract.VERIFY, "--tags=traces", **path)
+        lab.must_play(contract.REPORT, **path, report_file=tmp_path / "report.html")
+        elsewhere = lab.play(contract.STATUS)
+    links = re.findall(
+        r'href="(http[^"]+?)/(?:api/)?traces?/', (tmp_path / "report.html").read_text()
+    )
+    assert set(links) == {url}
+    # Jaeger answers there too, but not with its API.
+    failure_output(elsewhere, f"jaeger-ui does not answer at {lab.jaeger}/api/traces: ")
 
 
 def test_settings_of_the_app_reach_each_mode(lab):

@@ -21,6 +21,8 @@ from urls import (
         (("10.0.0.1:8082", "server"), "http://10.0.0.1:8082"),
         (("0.0.0.0:443", "server", "https"), "https://server"),
         (("0.0.0.0:8443", "server", "https"), "https://server:8443"),
+        (("0.0.0.0:443", "server", "https", "/jaeger"), "https://server/jaeger"),
+        (("127.0.0.1:16686", "server", "http", "/"), "http://127.0.0.1:16686"),
     ],
 )
 def test_an_endpoint_has_the_url_of_its_listener(arguments, url):
