@@ -55,8 +55,8 @@ def test_a_host_without_systemd_is_refused(lab, playbook):
             lab.ssh("umount /run/systemd")
     failure_output(
         ran,
-        "lab is not run by systemd (there is no /run/systemd/system), but the services are systemd "
-        "units. Nothing was changed. Choose a host that boots systemd.",
+        "lab was not booted with systemd (there is no /run/systemd/system), but the services are "
+        "systemd units. Nothing was changed. Choose a host that boots systemd.",
     )
     assert_no_change(ran.stdout)
 
@@ -93,3 +93,23 @@ def test_an_architecture_without_a_release_is_refused(lab):
         "Nothing was changed. Choose another host.",
     )
     assert_no_change(ran.stdout)
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_something_else_in_the_place_of_a_folder_is_refused(lab, record_setup, kind):
+    """A file or a dangling link is in the place of /etc/car-app
+    `site.yml` runs"""
+    create = "touch" if kind == "file" else "ln --symbolic /nowhere"
+    lab.ssh(f"mv /etc/car-app /etc/car-app.kept; {create} /etc/car-app")
+    try:
+        with assert_unchanged(lab):
+            ran = lab.play(contract.CAR_APP)
+    finally:
+        lab.ssh("rm /etc/car-app; mv /etc/car-app.kept /etc/car-app")
+    failure_output(
+        ran,
+        "/etc/car-app on lab is not a folder, but the lab needs one there. Nothing was changed. "
+        "Move it away (mv /etc/car-app /etc/car-app.old) and run again.",
+    )
+    assert_no_change(ran.stdout)
+    record_setup(f"a {kind}: refused before any change, with the command that moves it away")
