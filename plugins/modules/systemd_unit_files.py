@@ -1,12 +1,13 @@
 #!/usr/bin/python
-"""Ansible module: install the user and files of systemd units, and find the units to restart."""
+"""Ansible module: install user, folders and files of units, and find the units to restart."""
 
 DOCUMENTATION = r"""
 module: systemd_unit_files
 short_description: Install the user and the files of systemd units, and find the units to restart
 description:
-  - Creates a system user and every file that differs. A file is replaced as a whole and belongs to
-    root.
+  - Creates a system user, the folders, and every file that differs. A file is replaced as a whole.
+    Folders and files belong to root.
+  - Warns of drop-ins that are not among the files, and leaves them.
   - Finds the units that do not run what is installed. It reads this from the host, because an
     earlier run may have been interrupted between changing a file and restarting the unit.
   - One module does all of this, because each task costs a connection, sudo and a start of Python.
@@ -16,6 +17,18 @@ options:
     description: Name of a system user without a home directory or a shell.
     type: str
     required: true
+  folders:
+    description:
+      - Folders that belong to root and have mode 0755, which each run restores. One may be a link
+        to a folder.
+    type: list
+    elements: path
+    default: []
+  state_folder:
+    description:
+      - Folder that a unit creates for the user by StateDirectory=. What is in it is given back to
+        the user if it belongs to others, or if they may change it or the user may not.
+    type: path
   files:
     description: Files to install. Missing parent directories are created with mode 0755.
     type: list
@@ -58,6 +71,7 @@ EXAMPLES = r"""
 - name: Install the user, the environment file and the unit file
   otel_lab.tracing.systemd_unit_files:
     user: example
+    folders: [/etc/example]
     files:
       - path: /etc/systemd/system/example.service
         content: "{{ lookup('ansible.builtin.template', 'example.service.j2') }}"
@@ -85,6 +99,7 @@ units_to_restart:
   returned: always
 """
 
+import os
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -99,18 +114,22 @@ SHELL = "/usr/sbin/nologin"
 
 
 def ensure_user(module: AnsibleModule, name: str) -> bool:
-    """Create the system user, or restore its home and shell; return whether anything changed.
+    """Create the system user and its group, or restore them; return whether anything changed.
 
     Ends the module if systemd-sysusers or usermod fails.
     """
     passwd_entry = module.run_command(["getent", "passwd", name])[1].strip()
-    if passwd_entry.endswith(f":{HOME}:{SHELL}"):
+    group_entry = module.run_command(["getent", "group", name])[1].strip()
+    has_group = group_entry != "" and passwd_entry.split(":")[3:4] == group_entry.split(":")[2:3]
+    if has_group and passwd_entry.endswith(f":{HOME}:{SHELL}"):
         return False
     if not module.check_mode:
         # useradd looks for the name before it locks, so a second run at once would renumber it.
         create = ["systemd-sysusers", "--inline", f"u {name} - - {HOME} {SHELL}"]
-        restore = ["usermod", "--home", HOME, "--shell", SHELL, name]
-        module.run_command(restore if passwd_entry else create, check_rc=True)
+        module.run_command(create, check_rc=True)
+        if passwd_entry:
+            restore = ["usermod", "--gid", name, "--home", HOME, "--shell", SHELL, name]
+            module.run_command(restore, check_rc=True)
     return True
 
 
@@ -122,6 +141,42 @@ def create_folder(folder: Path) -> None:
         folder.chmod(0o755)
 
 
+def ensure_attributes(module: AnsibleModule, path: str, mode: str, changed: bool) -> bool:
+    """Give a path to root, with a mode (octal); return whether it or anything before changed."""
+    attributes = {"path": path, "mode": mode, "owner": "root", "group": "root", "follow": True}
+    arguments = module.load_file_common_arguments(attributes)
+    return module.set_fs_attributes_if_different(arguments, changed)
+
+
+def ensure_folder(module: AnsibleModule, path: str) -> bool:
+    """Create a folder, or restore its owner and mode; return whether anything changed.
+
+    Ends the module if something else is in its place.
+    """
+    is_new = not Path(path).is_dir()
+    if is_new and os.path.lexists(path):
+        module.fail_json(
+            f"{path} is not a folder, but the lab needs one there. "
+            f"Move it away (mv {path} {path}.old) and run again."
+        )
+    if is_new and not module.check_mode:
+        create_folder(Path(path))
+    return ensure_attributes(module, path, "0755", is_new)
+
+
+def ensure_state(module: AnsibleModule, folder: str, user: str) -> bool:
+    """Give what is in the folder of a unit's state to its user; return whether anything changed."""
+    if not Path(folder).is_dir():
+        return False
+    wrong = f"( ! -user {user} -o ! -group {user} -o ! -type l ( ! -perm -u+rw -o -perm /022 ) )"
+    repair = f"-exec chown --no-dereference {user}:{user} {{}} +"
+    repair += " ! -type l -exec chmod u+rwX,go-w {} +"
+    expression = f"-xdev {wrong} -print {'' if module.check_mode else repair}"
+    command = ["find", folder, *expression.split()]
+    # In check mode there may be no such user yet, and then the run has a change in any case.
+    return module.run_command(command)[1] != ""
+
+
 def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> dict[str, str] | None:
     """Give a file its content, mode (octal) and owner root.
 
@@ -129,7 +184,8 @@ def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> di
     cannot be written.
     """
     try:
-        before = Path(path).read_text(encoding="utf-8")
+        # A link, as of a masked unit, is replaced too.
+        before = None if Path(path).is_symlink() else Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         before = None
     if before != content and not module.check_mode:
@@ -141,9 +197,7 @@ def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> di
             partial.write(content)
         Path(partial.name).chmod(int(mode, 8))
         Path(partial.name).replace(path)
-    attributes = {"path": path, "mode": mode, "owner": "root", "group": "root"}
-    arguments = module.load_file_common_arguments(attributes)
-    if not module.set_fs_attributes_if_different(arguments, before != content):
+    if not ensure_attributes(module, path, mode, before != content):
         return None
     headers = {"before_header": path, "after_header": path}
     return {"before": before or "", "after": content, **headers}
@@ -165,18 +219,23 @@ def is_current(state: dict[str, str], files: Iterable[str], drop_ins: Iterable[P
     return is_running and newest <= started.replace(tzinfo=UTC).timestamp()
 
 
-def find_units_to_restart(module: AnsibleModule, units: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the units that do not run what is installed."""
-    properties = "ActiveState,UnitFileState,InactiveExitTimestamp,FragmentPath"
+def show_units(module: AnsibleModule, units: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return what systemctl shows of each unit."""
+    properties = "ActiveState,UnitFileState,InactiveExitTimestamp,FragmentPath,DropInPaths"
     command = ["systemctl", "show", "--timestamp=us+utc", f"--property={properties}"]
     output = module.run_command([*command, *(unit["unit"] for unit in units)], check_rc=True)[1]
     blocks = output.strip().split("\n\n")
-    states = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
-    return [
-        unit["unit"]
-        for unit, state in zip(units, states, strict=True)
-        if not is_current(state, unit["files"], UNIT_FOLDER.glob(f"{unit['unit']}.d/*.conf"))
-    ]
+    return [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+
+
+def find_other_drop_ins(
+    units: list[dict[str, Any]], states: list[dict[str, str]], files: list[str]
+) -> list[str]:
+    """Return the paths of the units' drop-ins that are neither the distribution's nor `files`."""
+    folders = [UNIT_FOLDER / f"{unit['unit']}.d" for unit in units]
+    paths = {str(path) for folder in folders for path in folder.glob("*.conf")}
+    paths |= {path for state in states for path in state["DropInPaths"].split()}
+    return sorted(p for p in paths - {*files} if not p.startswith(("/usr/", "/lib/")))
 
 
 def main() -> None:
@@ -193,6 +252,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "user": {"type": "str", "required": True},
+            "folders": {"type": "list", "elements": "path", "default": []},
+            "state_folder": {"type": "path"},
             "files": {
                 "type": "list",
                 "elements": "dict",
@@ -210,20 +271,39 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    changed = ensure_user(module, module.params["user"])
+    user, units, files = (module.params[name] for name in ("user", "units", "files"))
+    is_user_changed = changed = ensure_user(module, user)
+    for folder in module.params["folders"]:
+        changed |= ensure_folder(module, folder)
+    if module.params["state_folder"]:
+        changed |= ensure_state(module, module.params["state_folder"], user)
     differences = []
-    for file in module.params["files"]:
+    for file in files:
         is_secret = file["content"] is None
         content = file["secret"] if is_secret else file["content"]
         try:
             difference = ensure_file(module, file["path"], file["mode"], content)
         except OSError as error:
-            module.fail_json(f"{file['path']} could not be written: {error.strerror}")
+            module.fail_json(
+                f"{file['path']} could not be written: {error.strerror}. "
+                "If something else is in its place, move that away and run again."
+            )
         if difference:
             changed = True
             if not is_secret:
                 differences.append(difference)
-    units_to_restart = find_units_to_restart(module, module.params["units"])
+    states = show_units(module, units)
+    for path in find_other_drop_ins(units, states, [file["path"] for file in files]):
+        module.warn(
+            f"{path} changes a unit of the lab, but is not the lab's. It was left as it is."
+        )
+    units_to_restart = [
+        unit["unit"]
+        for unit, state in zip(units, states, strict=True)
+        # Processes keep the ids that their user had.
+        if is_user_changed
+        or not is_current(state, unit["files"], UNIT_FOLDER.glob(f"{unit['unit']}.d/*.conf"))
+    ]
     module.exit_json(changed=changed, diff=differences, units_to_restart=units_to_restart)
 
 

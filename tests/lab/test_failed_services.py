@@ -14,14 +14,31 @@ def repaired(lab) -> Lab:
     lab.must_make("status")
 
 
-def test_a_unit_that_does_not_start(repaired):
-    failure_output(
-        repaired.play(
-            contract.JAEGER, jaeger_extra_args=["--no-such-flag"], jaeger_ready_timeout=5
-        ),
+CAUSES = {
+    "flag": ("--no-such-flag", "a setting is wrong: unknown flag: --no-such-flag."),
+    "port": (
+        "--collector.zipkin.host-port=127.0.0.1:22",
+        "a port is already in use: could not start Zipkin receiver:",
+    ),
+    "file": (
+        "--sampling.strategies-file=/nonexistent.json",
+        "a file is missing: Failed to create sampling strategy store:",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CAUSES)
+def test_the_cause_of_a_failed_start_comes_first(repaired, record_setup, case):
+    """Jaeger gets an argument with which it does not start
+    `site.yml` runs"""
+    argument, cause = CAUSES[case]
+    output = failure_output(
+        repaired.play(contract.JAEGER, jaeger_extra_args=[argument], jaeger_ready_timeout=5),
+        f"jaeger.service did not start, because {cause}",
         "Not every unit started and answered in time:",
-        "unknown flag: --no-such-flag",
     )
+    assert output.index("did not start, because") < output.index("Not every unit")
+    record_setup(f"`{argument}`: {cause.rstrip(':.')}")
 
 
 def test_a_database_that_does_not_answer(repaired):

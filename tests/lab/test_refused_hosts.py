@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support import contract
-from tests.support.commands import assert_no_change, wait_for
+from tests.support.commands import assert_no_change, must_run, wait_for
 from tests.support.lab import assert_unchanged, failure_output, other_process
 
 LISTEN = (
@@ -55,8 +55,8 @@ def test_a_host_without_systemd_is_refused(lab, playbook):
             lab.ssh("umount /run/systemd")
     failure_output(
         ran,
-        "lab is not run by systemd (there is no /run/systemd/system), but the services are systemd "
-        "units. Nothing was changed. Choose a host that boots systemd.",
+        "lab was not booted with systemd (there is no /run/systemd/system), but the services are "
+        "systemd units. Nothing was changed. Choose a host that boots systemd.",
     )
     assert_no_change(ran.stdout)
 
@@ -93,3 +93,65 @@ def test_an_architecture_without_a_release_is_refused(lab):
         "Nothing was changed. Choose another host.",
     )
     assert_no_change(ran.stdout)
+
+
+SUDO = {
+    "everyone": ("Defaults requiretty", {}),
+    "this user": ("Defaults:lab requiretty", {}),
+    "no terminal for any command": ("Defaults requiretty", {"ansible_ssh_use_tty": False}),
+}
+
+
+@pytest.mark.parametrize("case", SUDO)
+def test_sudo_that_needs_a_terminal_is_refused(lab, record_setup, case):
+    """`Defaults requiretty` in /etc/sudoers.d of the host
+    `site.yml` runs"""
+    line, settings = SUDO[case]
+    lab.ssh(f"echo '{line}' > /etc/sudoers.d/tty")
+    try:
+        ran = lab.play(contract.CAR_APP, **settings)
+        without = settings or lab.play(contract.CAR_APP, "--check", ansible_pipelining=False)
+    finally:
+        # With a terminal, unlike other commands of the tests.
+        remove = "sudo rm /etc/sudoers.d/tty && echo removed"
+        must_run("ssh", "-tt", "-F", lab.ssh_config, lab.name, remove, cwd=lab.clone)
+    failure_output(
+        ran,
+        "sudo on lab needs a terminal (Defaults requiretty), which Ansible's pipelining does not "
+        "give it. Nothing was changed.",
+        'add the line "Defaults !requiretty" after it',
+        "ansible_pipelining: false",
+    )
+    assert_no_change(ran.stdout)
+    if not settings:
+        assert_no_change(without.stdout)
+        assert without.returncode == 0, without.stdout
+    record_setup(f"for {case}: refused before any change; without pipelining it runs")
+
+
+def test_sudo_that_needs_no_terminal_after_all_is_accepted(lab):
+    lab.ssh("printf '%s\\n' 'Defaults requiretty' 'Defaults !requiretty' > /etc/sudoers.d/tty")
+    try:
+        lab.must_play(contract.CAR_APP, "--check")
+    finally:
+        lab.ssh("rm /etc/sudoers.d/tty")
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_something_else_in_the_place_of_a_folder_is_refused(lab, record_setup, kind):
+    """A file or a dangling link is in the place of /etc/car-app
+    `site.yml` runs"""
+    create = "touch" if kind == "file" else "ln --symbolic /nowhere"
+    lab.ssh(f"mv /etc/car-app /etc/car-app.kept; {create} /etc/car-app")
+    try:
+        with assert_unchanged(lab):
+            ran = lab.play(contract.CAR_APP)
+    finally:
+        lab.ssh("rm /etc/car-app; mv /etc/car-app.kept /etc/car-app")
+    failure_output(
+        ran,
+        "/etc/car-app on lab is not a folder, but the lab needs one there. Nothing was changed. "
+        "Move it away (mv /etc/car-app /etc/car-app.old) and run again.",
+    )
+    assert_no_change(ran.stdout)
+    record_setup(f"a {kind}: refused before any change, with the command that moves it away")

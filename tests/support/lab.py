@@ -152,9 +152,9 @@ def changed(lab: Lab, unit: str, command: str, undo: str) -> Iterator[None]:
 
 
 def drop_in(lab: Lab, unit: str, *lines: str) -> AbstractContextManager[None]:
-    """Run a unit with some settings of its [Service] section changed."""
+    """Run a unit with some settings of its [Service] section changed, as an administrator would."""
     folder = f"/run/systemd/system/{unit}.service.d"
-    content = "\\n".join(("[Service]", *lines))
+    content = "\\n".join(("[Service]", "UnsetEnvironment=", *lines))
     write = f"mkdir -p {folder} && printf '{content}\\n' > {folder}/test.conf"
     return changed(lab, unit, write, f"rm -r {folder}")
 

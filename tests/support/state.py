@@ -11,6 +11,7 @@ LIST = (
     r" \( -name '.partial.*' -o -name '*.pyc' \) -prune -o -printf '%p %y %m %u:%g %l\n'"
     " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev"
     " -name '.partial.*' -prune -o -type f ! -name '*.pyc' ! -path '*.dist-info/*'"
+    " ! -path '*/environment-*/complete'"
     " -print0 | sort -z | xargs -0r sha256sum;"
     " getent passwd jaeger car-app || true;"
     f" for unit in {' '.join(UNITS)}; do echo $unit $(systemctl is-active $unit || true); done"

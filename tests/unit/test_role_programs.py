@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 import build_wheelhouse
 import wait_for_http
@@ -167,6 +168,34 @@ def test_a_proxy_from_the_input_is_passed_to_pip_unseen(locks, pip, tmp_path, mo
     build(monkeypatch, locks, "3.99", tmp_path / "cache/wheels.tar", f"{url}\n")
     assert os.environ["PIP_PROXY"] == url
     assert "phrase" not in str(pip)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_noticed"),
+    [
+        ("rm package/module.py", True),
+        ("echo >> package/module.py", True),
+        ("touch --date=2001-01-01 package/module.py", True),
+        ("chmod 0600 package/module.py", True),
+        ("ln --symbolic --force other program", True),
+        ("touch package/new.py", True),
+        ("mkdir package/__pycache__; touch package/__pycache__/module.pyc", False),
+        ("touch complete", False),
+    ],
+)
+def test_a_changed_environment_is_noticed(tmp_path, change, is_noticed):
+    variables = (REPOSITORY / "roles/car_app/vars/main.yml").read_text()
+    command = yaml.safe_load(variables)["__car_app_list_environment"]
+
+    def run(command: str) -> str:
+        ran = subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True, capture_output=True)
+        return ran.stdout.decode()
+
+    run("mkdir package; touch package/module.py complete; ln --symbolic python program")
+    before = run(command)
+    assert "package/module.py" in before
+    run(change)
+    assert (run(command) != before) is is_noticed
 
 
 @pytest.mark.parametrize(("transport", "kind"), [("tcp", "SOCK_STREAM"), ("udp", "SOCK_DGRAM")])

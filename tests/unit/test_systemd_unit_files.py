@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 import systemd_unit_files
-from systemd_unit_files import ensure_user, find_units_to_restart
+from systemd_unit_files import ensure_state, ensure_user, is_current
 
 STARTED = "Thu 2026-01-01 12:00:00.250000 UTC"
 BEFORE, AFTER = 1767268800, 1767268801  # Around it, in seconds since 1970.
@@ -27,33 +28,38 @@ class Commands:
 
     def run_command(self, command, check_rc=False):
         self.called.append(command)
-        return 0, self.outputs.get(command[0], ""), ""
+        key = command[1] if command[0] == "getent" else command[0]
+        return 0, self.outputs.get(key, ""), ""
 
 
-GOOD_USER = "app:x:997:997::/nonexistent:/usr/sbin/nologin\n"
-CHANGED_USER = "app:x:997:997::/home/app:/bin/sh\n"
+GOOD_USER = "app:x:997:996::/nonexistent:/usr/sbin/nologin\n"
+CHANGED_USER = "app:x:997:996::/home/app:/bin/sh\n"
+GROUP = "app:x:996:\n"
+CREATE, RESTORE = "systemd-sysusers", "usermod"
 
 
 @pytest.mark.parametrize(
-    ("passwd_entry", "program"),
-    [("", "systemd-sysusers"), (CHANGED_USER, "usermod"), (GOOD_USER, None)],
-    ids=["missing", "changed", "good"],
+    ("passwd_entry", "group_entry", "programs"),
+    [
+        ("", "", [CREATE]),
+        ("", GROUP, [CREATE]),
+        (CHANGED_USER, GROUP, [CREATE, RESTORE]),
+        (GOOD_USER, "", [CREATE, RESTORE]),
+        (GOOD_USER, "app:x:1:\n", [CREATE, RESTORE]),
+        (GOOD_USER, GROUP, []),
+    ],
+    ids=["missing", "no user", "changed", "no group", "other group", "good"],
 )
-def test_the_user_is_created_or_restored(passwd_entry, program):
-    module = Commands(getent=passwd_entry)
-    assert ensure_user(module, "app") is (program is not None)
-    assert [command[0] for command in module.called[1:]] == [program] * (program is not None)
-
-
-@pytest.mark.parametrize("passwd_entry", ["", CHANGED_USER])
-def test_check_mode_reports_the_user_and_changes_nothing(passwd_entry):
-    module = Commands(getent=passwd_entry, check_mode=True)
-    assert ensure_user(module, "app") is True
-    assert [command[0] for command in module.called] == ["getent"]
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_user_is_created_or_restored(passwd_entry, group_entry, programs, check_mode):
+    module = Commands(passwd=passwd_entry, group=group_entry, check_mode=check_mode)
+    assert ensure_user(module, "app") is bool(programs)
+    called = [command[0] for command in module.called if command[0] != "getent"]
+    assert called == ([] if check_mode else programs)
 
 
 @pytest.mark.parametrize(
-    ("state", "unit_file", "program", "drop_in", "is_current"),
+    ("state", "unit_file", "program", "drop_in", "expected"),
     [
         (("active", "enabled", STARTED), BEFORE, BEFORE, BEFORE, True),
         (("activating", "enabled", STARTED), BEFORE, BEFORE, BEFORE, False),
@@ -70,9 +76,8 @@ def test_check_mode_reports_the_user_and_changes_nothing(passwd_entry):
     ],
 )
 def test_a_unit_that_does_not_run_what_is_installed_is_found(
-    tmp_path, monkeypatch, state, unit_file, program, drop_in, is_current
+    tmp_path, state, unit_file, program, drop_in, expected
 ):
-    monkeypatch.setattr(systemd_unit_files, "UNIT_FOLDER", tmp_path)
     (tmp_path / "a.service.d").mkdir()
     times = {"unit": unit_file, "program": program, "a.service.d/hardening.conf": drop_in}
     for name, time in times.items():
@@ -81,17 +86,21 @@ def test_a_unit_that_does_not_run_what_is_installed_is_found(
             os.utime(tmp_path / name, (time, time))
     names = "ActiveState", "UnitFileState", "InactiveExitTimestamp", "FragmentPath"
     values = *state, tmp_path / "unit" if unit_file else ""
-    shown = "\n".join(f"{n}={v}" for n, v in zip(names, values, strict=True))
-    units = [{"unit": f"{name}.service", "files": [str(tmp_path / "program")]} for name in "ab"]
-    found = find_units_to_restart(Commands(systemctl=f"{shown}\n\n{shown}\n"), units)
-    assert ("a.service" not in found) is is_current
+    shown = dict(zip(names, map(str, values), strict=True))
+    drop_ins = (tmp_path / "a.service.d").glob("*.conf")
+    assert is_current(shown, [str(tmp_path / "program")], drop_ins) is expected
 
 
 @pytest.fixture
-def run_module(monkeypatch, capsys):
+def run_module(monkeypatch, capsys, tmp_path):
     """A function that runs the module's main() with arguments; returns its result (dict)."""
-    unit_state = "ActiveState=active\nUnitFileState=enabled\nInactiveExitTimestamp=\nFragmentPath="
-    answers = {"getent": GOOD_USER, "systemctl": unit_state}
+    monkeypatch.setattr(systemd_unit_files, "UNIT_FOLDER", tmp_path)
+    unit_state = (
+        "ActiveState=active\nUnitFileState=enabled\nInactiveExitTimestamp=\nFragmentPath=\n"
+        "DropInPaths=/usr/lib/systemd/system/service.d/a.conf"
+        " /run/systemd/system/app.service.d/b.conf"
+    )
+    answers = {"passwd": GOOD_USER, "group": GROUP, "systemctl": unit_state}
     # Only root can change the owner, which other tests see on a host.
     owned = {"owner": None, "group": None}
     load = basic.AnsibleModule.load_file_common_arguments
@@ -103,12 +112,13 @@ def run_module(monkeypatch, capsys):
     monkeypatch.setattr(
         basic.AnsibleModule,
         "run_command",
-        lambda _, command, **__: (0, answers.get(command[0], ""), ""),
+        lambda _, command, **__: (0, answers.get(command["getent" in command], ""), ""),
     )
 
-    def run(*files: dict, check_mode: bool = False):
+    def run(*files: dict, check_mode: bool = False, folders: Sequence[Path] = ()):
         arguments = {
             "user": "app",
+            "folders": list(map(str, folders)),
             "files": list(files),
             "units": [{"unit": "app.service", "files": []}],
             "_ansible_check_mode": check_mode,
@@ -202,3 +212,72 @@ def test_a_file_has_a_content_or_a_secret(tmp_path, run_module):
     assert "one of the following is required" in run_module({"path": path}).msg
     both = {"path": path, "content": "a", "secret": "b"}
     assert "mutually exclusive" in run_module(both).msg
+
+
+def test_a_folder_is_created_and_restored(tmp_path, run_module):
+    folder, linked = tmp_path / "new/folder", tmp_path / "linked"
+    linked.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    old_umask = os.umask(0o077)
+    try:
+        first, second = (run_module(folders=[folder, linked]) for _ in range(2))
+    finally:
+        os.umask(old_umask)
+    assert (first.changed, second.changed) == (True, False)
+    assert [mode(path) for path in (folder, folder.parent, linked)] == [0o755] * 3
+    folder.chmod(0o700)
+    assert run_module(folders=[folder], check_mode=True).changed
+    assert mode(folder) == 0o700
+    assert run_module(folders=[folder]).changed
+    assert mode(folder) == 0o755
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_something_else_in_the_place_of_a_folder_is_named(tmp_path, run_module, kind):
+    path = tmp_path / "folder"
+    path.touch() if kind == "file" else path.symlink_to("nowhere")
+    result = run_module(folders=[path])
+    assert result.failed
+    assert f"{path} is not a folder, but the lab needs one there." in result.msg
+    assert f"mv {path} {path}.old" in result.msg
+
+
+def test_check_mode_creates_no_folder(tmp_path, run_module):
+    assert run_module(folders=[tmp_path / "new"], check_mode=True).changed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path, run_module):
+    # As of a masked unit, or to a file that has the right content for now.
+    (tmp_path / "other").write_text("text\n")
+    (tmp_path / "file").symlink_to(tmp_path / "other")
+    assert run_module({"path": str(tmp_path / "file"), "content": "text\n"}).changed
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_a_drop_in_of_somebody_else_is_reported_and_kept(tmp_path, run_module, monkeypatch):
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _, text: warnings.append(text))
+    drop_ins = tmp_path / "app.service.d"
+    drop_ins.mkdir()
+    (drop_ins / "override.conf").write_text("[Service]\n")
+    run_module({"path": str(drop_ins / "hardening.conf"), "content": "[Service]\n"})
+    named = [str(drop_ins / "override.conf"), "/run/systemd/system/app.service.d/b.conf"]
+    assert [text.split(" changes a unit of the lab, ")[0] for text in warnings] == sorted(named)
+    assert (drop_ins / "override.conf").read_text() == "[Service]\n"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_is_in_the_folder_of_the_state_is_given_to_the_user(tmp_path, check_mode):
+    module = Commands(find="/var/lib/app/cars.db\n", check_mode=check_mode)
+    assert ensure_state(module, str(tmp_path), "app")
+    assert ("chown" in module.called[0]) is not check_mode
+    assert not ensure_state(Commands(), str(tmp_path), "app")
+    assert not ensure_state(module, str(tmp_path / "missing"), "app")
+
+
+def test_processes_restart_when_their_user_was_created_anew(run_module, monkeypatch):
+    monkeypatch.setattr(systemd_unit_files, "is_current", lambda *_: True)
+    assert run_module().units_to_restart == []
+    monkeypatch.setattr(systemd_unit_files, "ensure_user", lambda *_: True)
+    assert run_module().units_to_restart == ["app.service"]

@@ -1,14 +1,16 @@
 #!/bin/sh
 # Install the packages of wheelhouse.tar, in the current folder, into an environment.
-# usage: install_environment.sh PYTHON ENVIRONMENT SITE_PACKAGES
-# An environment cannot be moved, so it is created in its place, by one run at a time, and marked complete at the end.
+# usage: install_environment.sh PYTHON ENVIRONMENT SITE_PACKAGES LIST
+# An environment cannot be moved, so it is created in its place, by one run at a time. At the end, the command LIST writes
+# what is in it to the file `complete`.
 set -eu
-python=$1 environment=$2 site_packages=$3
+python=$1 environment=$2 site_packages=$3 list=$4
+is_complete() { cd "$environment" 2> /dev/null && sh -c "$list" | cmp --silent - complete; }
 
 exec 9<"$(dirname "$environment")"
 flock 9
-[ ! -e "$environment/complete" ] || exit 0
-trap '[ -e "$environment/complete" ] || rm -rf "$environment"' EXIT
+! (is_complete) || exit 0
+trap '(is_complete) || rm -rf "$environment"' EXIT
 rm -rf "$environment"
 
 tar --extract --no-same-owner --file wheelhouse.tar
@@ -28,4 +30,6 @@ if [ -e bytecode.tar ]; then
     tar --extract --no-same-owner --file bytecode.tar --directory "$site_packages"
 fi
 chmod -R u=rwX,go=rX "$environment"
-touch "$environment/complete"
+cd "$environment"
+sh -c "$list" > ../.partial.complete
+mv ../.partial.complete complete

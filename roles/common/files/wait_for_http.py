@@ -2,7 +2,8 @@
 """Wait until a service answers HTTP requests: wait_for_http.py ADDRESS:PORT PATH
 
 The unit runs this as ExecStartPost=, so that systemd calls the service started once it answers.
-TimeoutStartSec= bounds the wait, which also ends when the service's main process ends.
+TimeoutStartSec= bounds the wait, which also ends when the service's main process ends. With -I,
+Python itself reads no variable of the host's.
 """
 
 import os

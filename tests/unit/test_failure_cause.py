@@ -1,0 +1,91 @@
+"""The filter failure_cause: the reason of a failed start, from journals of real failures."""
+
+import pytest
+
+from failure_cause import failure_cause
+
+TIME = "Nov 26 02:59:37 lab"
+FAILED = f"{TIME} systemd[1]: jaeger.service: Failed with result 'exit-code'."
+JAEGER = f"{TIME} jaeger-all-in-one[8406]:"
+FLAG = '      --reporter.type string    Reporter type to use, fail or invalid (default "grpc")'
+INFO = '{"level":"info","ts":1795661977.8,"msg":"[core][Channel #1]Channel created","error":""}'
+STRATEGIES = (
+    '{"level":"fatal","ts":1795661977.8394845,"caller":"all-in-one/main.go:146",'
+    '"msg":"Failed to create sampling strategy store","error":"failed to read strategies file '
+    '/nonexistent.json: open /nonexistent.json: no such file or directory",'
+    '"stacktrace":"main.main.func1\\n\\tgithub.com/jaegertracing/jaeger@v1.57.0/cmd/main.go:146"}'
+)
+CASES = {
+    "port": (
+        f"{JAEGER} {INFO}\n{JAEGER} 2026/11/26 02:59:37 could not start gRPC server: failed to "
+        "listen on gRPC port: listen tcp :14250: bind: address already in use",
+        "a port is already in use: could not start gRPC server: failed to listen on gRPC port: "
+        "listen tcp :14250: bind: address already in use.",
+    ),
+    "flag": (
+        f"{JAEGER} {FLAG}\n{JAEGER} 2026/11/26 02:59:36 unknown flag: --no-such-flag",
+        "a setting is wrong: unknown flag: --no-such-flag.",
+    ),
+    "permission": (
+        f"{JAEGER} {FLAG}\n{JAEGER} 2026/11/26 02:59:37 cannot start the admin server: "
+        "listen tcp 127.0.0.1:1: bind: permission denied",
+        "it may not do what it must: cannot start the admin server: "
+        "listen tcp 127.0.0.1:1: bind: permission denied.",
+    ),
+    "missing file, in JSON": (
+        f"{JAEGER} {STRATEGIES}\n{TIME} systemd[1]: jaeger.service: Main process exited",
+        "a file is missing: Failed to create sampling strategy store: failed to read strategies "
+        "file /nonexistent.json: open /nonexistent.json: no such file or directory.",
+    ),
+    "user": (
+        f"{TIME} (true)[8425]: jaeger.service: Failed at step USER spawning /bin/true: "
+        "No such process",
+        "its user or group does not exist: jaeger.service: Failed at step USER spawning "
+        "/bin/true: No such process.",
+    ),
+    "folder": (
+        f"{TIME} (true)[8433]: jaeger.service: Changing to the requested working directory "
+        "failed: No such file or directory",
+        "a file is missing: jaeger.service: Changing to the requested working directory failed: "
+        "No such file or directory.",
+    ),
+    "module": (
+        f"{TIME} gunicorn[77]: Traceback (most recent call last):\n"
+        f"{TIME} gunicorn[77]: ModuleNotFoundError: No module named 'flask'\n"
+        f"{TIME} gunicorn[70]: [2026-11-26 02:59:37 +0000] [70] [ERROR] Worker failed to boot.",
+        "a file is missing: ModuleNotFoundError: No module named 'flask'.",
+    ),
+    "memory": (
+        f"{JAEGER} {INFO}\n{TIME} systemd[1]: jaeger.service: A process of this unit has been "
+        "killed by the OOM killer.\n"
+        f"{TIME} systemd[1]: jaeger.service: Failed with result 'oom-kill'.",
+        "it used more memory than it may: jaeger.service: Failed with result 'oom-kill'.",
+    ),
+    "time": (
+        f"{JAEGER} {INFO}\n{TIME} systemd[1]: jaeger.service: start-post operation timed out. "
+        "Terminating.",
+        "it did not answer in time: jaeger.service: start-post operation timed out. Terminating.",
+    ),
+    "another error": (
+        f"{JAEGER} /var/lib/jaeger is full: Jaeger starts when 256 MB of its disk are free.",
+        "its last error was: /var/lib/jaeger is full: Jaeger starts when 256 MB of its disk are "
+        "free.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_cause_is_one_sentence(case):
+    journal, expected = CASES[case]
+    cause = failure_cause(f"{journal}\n{FAILED}")
+    assert cause == f"jaeger.service did not start, because {expected}"
+
+
+def test_the_unit_that_failed_last_is_named():
+    journal = FAILED.replace("jaeger.service", "car-manual.service")
+    assert failure_cause(f"{FAILED}\n{journal}").startswith("car-manual.service did not start")
+
+
+@pytest.mark.parametrize("journal", ["", "-- No entries --"])
+def test_a_journal_without_a_reason(journal):
+    assert failure_cause(journal) == "A unit did not start, and its journal gives no reason."
