@@ -1,6 +1,11 @@
 """`make lab`: what it prints and applies, and that a second host does not disturb it."""
 
-from tests.support.commands import assert_no_change, run
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.commands import assert_no_change, must_run, run, wait_for
 from tests.support.contract import ENDPOINTS
 
 
@@ -33,6 +38,29 @@ def test_make_shell_opens_a_shell_on_the_host(lab):
     shell = run("make", "--no-print-directory", "shell", cwd=lab.clone, stdin="hostname\n")
     assert shell.returncode == 0, shell.stdout
     assert "lab" in shell.stdout.splitlines()
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch) -> Iterator[None]:
+    """An agent with more keys than an SSH server lets a client try."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as process:
+        wait_for(socket.exists)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        for number in range(7):
+            key = tmp_path / f"key{number}"
+            must_run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+            must_run("ssh-add", "-q", key)
+        yield
+        process.terminate()
+
+
+@pytest.mark.usefixtures("agent")
+def test_the_keys_of_the_users_agent_are_not_tried(lab):
+    # Ansible would go on with a connection that is open.
+    run("ssh", "-F", lab.ssh_config, "-O", "exit", lab.name)
+    lab.must_make("status")
+    lab.must_make("shell")
 
 
 def test_two_hosts_do_not_disturb_each_other(lab, second_host):

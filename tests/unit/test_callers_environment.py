@@ -20,7 +20,7 @@ import build_wheelhouse
 from compare_traces import read_trace
 from send_requests import send
 from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
-from tests.support.contract import ENDPOINTS, MIRROR_SOURCE
+from tests.support.contract import ENDPOINTS, MIRROR_SOURCE, VERSION
 from tests.support.server import Server
 
 LOCAL = {
@@ -244,6 +244,29 @@ def test_requests_to_the_lab_use_no_proxy(http_server, monkeypatch):
     assert read_trace(http_server.url, "1") == {"traceID": "1"}
 
 
+@pytest.mark.parametrize("proxy", [False, True], ids=["directly", "by its own proxy"])
+def test_a_release_is_downloaded_as_its_settings_say(http_server, tmp_path, proxy):
+    settings = {
+        **LOCAL,
+        "jaeger_download_environment_proxy": False,
+        "jaeger_download_proxy": http_server.url if proxy else "",
+        "jaeger_release_url": "http://jaeger.example.org" if proxy else http_server.url,
+        "jaeger_releases_directory": str(tmp_path / "releases"),
+    }
+    role = {"name": "otel_lab.tracing.jaeger", "tasks_from": "download"}
+    play = {"hosts": "localhost", "vars": settings}
+    play["tasks"] = [{"ansible.builtin.include_role": role}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    command = "ansible-playbook", "--inventory=localhost,", tmp_path / "play.yml"
+    environment = DEAD_PROXY | {"ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections")}
+    # The server has no release.
+    assert_failed(run(*command, env=environment), "HTTP Error 404")
+    address = "http://jaeger.example.org" if proxy else ""
+    assert {request.path.rpartition("-linux-")[0] for request in http_server.received} == {
+        f"{address}/jaeger-{VERSION}"
+    }
+
+
 def tasks_of(content: Any) -> Iterator[dict[str, Any]]:
     """Yield each task in what was read from a file of tasks or plays."""
     if isinstance(content, list):
@@ -267,6 +290,19 @@ def test_every_request_of_a_playbook_says_whether_it_uses_a_proxy():
     }
     assert len(requests) > 5
     assert [place for place, arguments in requests.items() if "use_proxy" not in arguments] == []
+
+
+def test_no_script_starts_in_a_folder_that_ansible_would_not_quote():
+    listing = must_run("git", "ls-files", "*.yml").splitlines()
+    scripts = [
+        (name, task["ansible.builtin.script"])
+        for name in listing
+        if name.startswith(("lab/", "molecule/", "playbooks/", "roles/"))
+        for task in tasks_of(list(yaml.safe_load_all((REPOSITORY / name).read_text())))
+        if "ansible.builtin.script" in task
+    ]
+    assert len(scripts) > 2
+    assert [script for script in scripts if "{{" in script[1].get("chdir", "")] == []
 
 
 @pytest.fixture
@@ -349,20 +385,20 @@ def test_other_users_can_read_a_machines_files_whatever_the_umask_is(tmp_path, m
     for program in "chroot", "chown", "install", "ssh-keygen":
         script(tmp_path / "bin" / program)
     folders = "etc/apt/apt.conf.d etc/apt/auth.conf.d etc/sudoers.d usr/local/share/ca-certificates"
-    # As the real one does, it sets the umask for what it creates.
-    script(
-        tmp_path / "bin/debootstrap", f'umask 022; for f in {folders}; do mkdir -p "$4/$f"; done'
-    )
+    # As the real one does, it sets the umask for what it creates, and fails in such a path.
+    make = f'for folder in {folders}; do mkdir -p "$4/$folder"; done'
+    script(tmp_path / "bin/debootstrap", 'umask 022; case $4 in *" "*) exit 1; esac', make)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("PASSWORD", "")
     monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")
     files = REPOSITORY / "roles/nspawn_host/files"
-    base = tmp_path / "cache/base"
-    (tmp_path / "id_ed25519.pub").touch()
-    for command in ("build-base", "trixie", "mirror", base), ("make-tree", base, "lab"):
+    base, machine = tmp_path / "it's 100% mine/base", tmp_path / "it's 100% mine/lab"
+    machine.mkdir(parents=True)
+    (machine / "id_ed25519.pub").touch()
+    for command in ("build-base", "trixie", "mirror", base), ("make-tree", base, "lab", machine):
         must_run("sh", "-c", 'umask 077; "$0" "$@"', files / command[0], *command[1:], cwd=tmp_path)
     for name in "etc/hosts", "etc/hostname", "etc/environment", "etc/machine-id":
-        assert (tmp_path / "root" / name).stat().st_mode & 0o777 == 0o644, name
+        assert (machine / "root" / name).stat().st_mode & 0o777 == 0o644, name
 
 
 ANY_MODE = {
