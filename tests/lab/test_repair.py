@@ -21,7 +21,6 @@ CHANGES = [
     "chown car-app /opt/jaeger /opt/jaeger/jaeger-*; chmod 0777 /etc/car-app /opt/car-app/code-*",
     "ln --symbolic --force /dev/null /etc/systemd/system/jaeger.service; systemctl daemon-reload",
     "ln --symbolic --force /dev/null /etc/systemd/system/car-manual.service.d/hardening.conf",
-    "chown root:root /var/lib/car-app/cars.db",
     "rm -r /opt/car-app/environment-*/lib/python*/site-packages/flask",
     "printf '#!/bin/sh\\n' > /usr/local/bin/jaeger-query",
     "rm /opt/jaeger/jaeger-*/jaeger-collector",
@@ -101,8 +100,8 @@ def test_a_run_creates_a_removed_user_anew(lab, record_setup, removed):
     finally:
         # The former ids, which the host's state is compared by.
         lab.ssh(
-            "userdel --force other 2> /dev/null; groupdel --force other 2> /dev/null;"
-            " userdel --force car-app; groupdel --force car-app 2> /dev/null;"
+            "for name in other car-app; do userdel --force $name || true;"
+            " groupdel --force $name || true; done;"
             f" groupadd --system --gid {gid} car-app; useradd --system --no-user-group --uid {uid}"
             " --gid car-app --home-dir /nonexistent --shell /usr/sbin/nologin car-app;"
             f" chown -R car-app:car-app /var/lib/car-app; systemctl restart {' '.join(CARS)}"

@@ -32,4 +32,5 @@ fi
 chmod -R u=rwX,go=rX "$environment"
 cd "$environment"
 sh -c "$list" > ../.partial.complete
+chmod 0644 ../.partial.complete
 mv ../.partial.complete complete
