@@ -1,13 +1,12 @@
 """Flags that would change what other parts of the lab rely on: each is refused with its setting."""
 
 import pytest
-import yaml
 
 from jaeger_flags import base_path_errors, refused_flags
-from tests.support.commands import REPOSITORY
 
-LISTENERS = yaml.safe_load((REPOSITORY / "roles/jaeger/vars/main.yml").read_text())[
-    "__jaeger_listeners"
+LISTENERS = [
+    {"flag": flag, "setting": f"jaeger_{flag.replace('.', '_').replace('-', '_')}"}
+    for flag in ("query.http-server.host-port", "processor.zipkin-compact.server-host-port")
 ]
 REFUSED = (
     "jaeger_extra_args has --{}, but other parts of the lab rely on what it changes. "
