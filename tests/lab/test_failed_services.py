@@ -16,10 +16,6 @@ def repaired(lab) -> Lab:
 
 CAUSES = {
     "flag": ("--no-such-flag", "a setting is wrong: unknown flag: --no-such-flag."),
-    "port": (
-        "--collector.zipkin.host-port=127.0.0.1:22",
-        "a port is already in use: could not start Zipkin receiver:",
-    ),
     "file": (
         "--sampling.strategies-file=/nonexistent.json",
         "a file is missing: Failed to create sampling strategy store:",
