@@ -100,7 +100,7 @@ def first_run(clone, mirror):
 
 
 def test_verify_local_without_local_says_what_to_start(clone):
-    output = assert_failed(run("make", "verify-local", cwd=clone), "nobody listens on")
+    output = assert_failed(run("make", "verify-local", cwd=clone), "nothing listens on")
     assert 'tcp 127.0.0.1:8084. Run "make local" in another terminal' in output
 
 
