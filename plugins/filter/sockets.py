@@ -6,7 +6,7 @@ A listener is a dict: `unit` such as jaeger.service, `transport` (tcp or udp), `
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NotRequired, TypedDict
@@ -159,17 +159,10 @@ def socket_differences(listeners: list[Listener], output: str) -> dict[str, list
     return {"missing": sorted(declared - found), "undeclared": sorted(found - declared)}
 
 
-def listens_on_loopback_only(addresses: Iterable[str]) -> bool:
-    """Whether all hosts (names, or addresses with or without port and brackets) are this one."""
-    loopback = re.compile(r"(127\.[\d.]+|localhost|\[::1\])(:\d+)?|::1")
-    return all(loopback.fullmatch(address) for address in addresses)
-
-
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "listener_errors": listener_errors,
-            "listens_on_loopback_only": listens_on_loopback_only,
             "port_conflicts": port_conflicts,
             "socket_differences": socket_differences,
         }

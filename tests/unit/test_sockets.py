@@ -2,12 +2,7 @@
 
 import pytest
 
-from sockets import (
-    listener_errors,
-    listens_on_loopback_only,
-    port_conflicts,
-    socket_differences,
-)
+from sockets import listener_errors, port_conflicts, socket_differences
 
 
 def listener(host_port: str, transport: str = "tcp", setting: str = "app_bind") -> dict:
@@ -159,19 +154,3 @@ def test_declared_and_actual_sockets_are_compared():
 def test_every_wildcard_counts_as_the_same(wildcard):
     output = ss_line(wildcard, owner="/system.slice/app.service")
     assert socket_differences([listener("[::]:8082")], output) == {"missing": [], "undeclared": []}
-
-
-@pytest.mark.parametrize(
-    ("addresses", "is_loopback"),
-    [
-        ([], True),
-        (["127.0.0.1:80", "127.1.2.3", "localhost", "[::1]:80", "::1"], True),
-        (["127.0.0.1", "0.0.0.0:80"], False),
-        (["10.0.0.1"], False),
-        (["[::]:80"], False),
-        (["db.example.org"], False),
-        (["localhost.example.org"], False),
-    ],
-)
-def test_addresses_are_loopback_only_if_all_are(addresses, is_loopback):
-    assert listens_on_loopback_only(addresses) is is_loopback
