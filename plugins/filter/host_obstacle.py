@@ -1,0 +1,43 @@
+"""Filter that finds why the roles cannot work on a host."""
+
+from collections.abc import Callable
+
+
+def host_obstacle(output: str, errors: str, host: str, pipelining: bool) -> str:
+    """Return why the roles cannot work on a host and the fix, as sentences; empty if they can.
+
+    `output` and `errors` are what probe_host.sh of the role common prints there, `pipelining`
+    whether Ansible runs modules there without a terminal.
+    """
+    lines = output.splitlines()
+    if "must have a tty" in output + errors or (pipelining and "has requiretty" in lines):
+        return (
+            f"sudo on {host} needs a terminal (Defaults requiretty), which Ansible's pipelining "
+            'does not give it. Nothing was changed. Take "Defaults requiretty" out of /etc/sudoers '
+            'and /etc/sudoers.d there (visudo), or add the line "Defaults !requiretty" after it, '
+            "or turn pipelining off for this host with ansible_pipelining: false in the inventory."
+        )
+    if "has Python" not in lines:
+        return (
+            f"{host} has no Python 3, which Ansible needs there. Nothing was changed. Install it "
+            "on the host (Debian, Ubuntu: apt-get install python3; RHEL family: dnf install "
+            "python3)."
+        )
+    if "has systemd" not in lines:
+        return (
+            f"{host} was not booted with systemd (there is no /run/systemd/system), but the "
+            "services are systemd units. Nothing was changed. Choose a host that boots systemd."
+        )
+    obstructed = [line for line in lines if line.startswith("no folder: ")]
+    if obstructed:
+        path = obstructed[0].removeprefix("no folder: ")
+        return (
+            f"{path} on {host} is not a folder, but the lab needs one there. Nothing was changed. "
+            f"Move it away (mv {path} {path}.old) and run again."
+        )
+    return ""
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., object]]:
+        return {"host_obstacle": host_obstacle}
