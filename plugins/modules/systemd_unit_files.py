@@ -49,6 +49,9 @@ options:
       secret:
         description: Text of the file, in place of C(content), that appears in no log and no diff.
         type: str
+      source:
+        description: Path of another file on the host, in place of C(content), that is copied.
+        type: path
   units:
     description: Units that should be active and enabled.
     type: list
@@ -99,12 +102,15 @@ units_to_restart:
   returned: always
 """
 
+import fcntl
+import filecmp
+import io
 import os
-import tempfile
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -177,6 +183,43 @@ def ensure_state(module: AnsibleModule, folder: str, user: str) -> bool:
     return module.run_command(command)[1] != ""
 
 
+def replace_file(path: str, mode: str, source: BinaryIO) -> None:
+    """Replace a file as a whole, with a mode (octal). Raises OSError if it cannot be written."""
+    folder, name = Path(path).parent, Path(path).name
+    create_folder(folder)
+    # The next run overwrites what a killed one left, and waits for one that is under way.
+    partial = folder / f".{name}.partial"
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        with partial.open("wb") as file:
+            shutil.copyfileobj(source, file)
+        partial.chmod(int(mode, 8))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def ensure_copy(module: AnsibleModule, path: str, mode: str, source: str) -> bool:
+    """Give a file the content of another, a mode (octal) and owner root.
+
+    Returns whether anything changed. Raises OSError if the file cannot be written.
+    """
+    is_equal = (
+        Path(path).is_file()
+        and not Path(path).is_symlink()
+        and Path(source).is_file()
+        and filecmp.cmp(source, path, shallow=False)
+    )
+    if not is_equal and not module.check_mode:
+        with Path(source).open("rb") as file:
+            replace_file(path, mode, file)
+    return ensure_attributes(module, path, mode, not is_equal)
+
+
 def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> dict[str, str] | None:
     """Give a file its content, mode (octal) and owner root.
 
@@ -189,14 +232,7 @@ def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> di
     except (FileNotFoundError, UnicodeDecodeError):
         before = None
     if before != content and not module.check_mode:
-        folder = Path(path).parent
-        create_folder(folder)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=".partial.", encoding="utf-8", delete=False
-        ) as partial:
-            partial.write(content)
-        Path(partial.name).chmod(int(mode, 8))
-        Path(partial.name).replace(path)
+        replace_file(path, mode, io.BytesIO(content.encode()))
     if not ensure_attributes(module, path, mode, before != content):
         return None
     headers = {"before_header": path, "after_header": path}
@@ -244,6 +280,7 @@ def main() -> None:
         "mode": {"type": "str", "default": "0644"},
         "content": {"type": "str"},
         "secret": {"type": "str", "no_log": True},
+        "source": {"type": "path"},
     }
     unit_options = {
         "unit": {"type": "str", "required": True},
@@ -259,8 +296,8 @@ def main() -> None:
                 "elements": "dict",
                 "required": True,
                 "options": file_options,
-                "required_one_of": [("content", "secret")],
-                "mutually_exclusive": [("content", "secret")],
+                "required_one_of": [("content", "secret", "source")],
+                "mutually_exclusive": [("content", "secret", "source")],
             },
             "units": {
                 "type": "list",
@@ -279,23 +316,24 @@ def main() -> None:
         changed |= ensure_state(module, module.params["state_folder"], user)
     differences = []
     for file in files:
-        is_secret = file["content"] is None
-        content = file["secret"] if is_secret else file["content"]
+        path, mode, content = file["path"], file["mode"], file["content"]
         try:
-            difference = ensure_file(module, file["path"], file["mode"], content)
+            if file["source"]:
+                changed |= ensure_copy(module, path, mode, file["source"])
+            elif content is None:
+                changed |= ensure_file(module, path, mode, file["secret"]) is not None
+            elif difference := ensure_file(module, path, mode, content):
+                changed = True
+                differences.append(difference)
         except OSError as error:
             module.fail_json(
-                f"{file['path']} could not be written: {error.strerror}. "
+                f"{path} could not be written: {error.strerror}. "
                 "If something else is in its place, move that away and run again."
             )
-        if difference:
-            changed = True
-            if not is_secret:
-                differences.append(difference)
     states = show_units(module, units)
-    for path in find_other_drop_ins(units, states, [file["path"] for file in files]):
+    for drop_in in find_other_drop_ins(units, states, [file["path"] for file in files]):
         module.warn(
-            f"{path} changes a unit of the lab, but is not the lab's. It was left as it is."
+            f"{drop_in} changes a unit of the lab, but is not the lab's. It was left as it is."
         )
     units_to_restart = [
         unit["unit"]

@@ -2,7 +2,7 @@
 
 import shlex
 
-from tests.support.commands import REPOSITORY, assert_same, wait_for
+from tests.support.commands import REPOSITORY, assert_same
 from tests.support.contract import TEARDOWN
 from tests.support.state import host_state, start_run
 
@@ -16,19 +16,6 @@ def test_two_runs_at_once_both_succeed(lab, host_states, record_result):
     assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
     assert_same(host_state(lab), host_states[1], "states of the host")
     record_result("no difference")
-
-
-def test_a_run_waits_for_another_one_that_installs_the_programs(lab, host_states):
-    lab.ssh("rm /usr/local/bin/jaeger-agent; systemd-run --unit=other flock /opt/jaeger sleep 120")
-    with start_run(lab) as run:
-        try:
-            wait_for(lambda: "install" in lab.ssh("pgrep -a flock | grep -v sleep || true"))
-            assert not lab.host.file("/usr/local/bin/jaeger-agent").exists
-        finally:
-            lab.ssh("systemctl stop other")
-        output = run.communicate()[0]
-    assert run.returncode == 0, output
-    assert_same(host_state(lab), host_states[1], "states of the host")
 
 
 # The module's function, called by eight threads at once that all found no user.

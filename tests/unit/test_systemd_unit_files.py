@@ -1,9 +1,11 @@
 """The module systemd_unit_files: its user, its files and the units to restart."""
 
+import io
 import json
 import os
 import stat
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 import systemd_unit_files
-from systemd_unit_files import ensure_state, ensure_user, is_current
+from systemd_unit_files import ensure_state, ensure_user, is_current, replace_file
 
 STARTED = "Thu 2026-01-01 12:00:00.250000 UTC"
 BEFORE, AFTER = 1767268800, 1767268801  # Around it, in seconds since 1970.
@@ -205,6 +207,50 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, run_module):
     result = run_module({"path": str(path), "content": "text"})
     assert result.failed
     assert f"{path} could not be written: Not a directory" in result.msg
+
+
+@pytest.mark.parametrize("change", ["missing", "content", "mode", "link"])
+def test_a_copy_is_installed_and_restored(tmp_path, run_module, change):
+    source, path = tmp_path / "source", tmp_path / "copy"
+    source.write_bytes(b"program \xff")
+    copy = {"path": str(path), "source": str(source), "mode": "0755"}
+    if change != "missing":
+        assert run_module(copy).changed
+        assert not run_module(copy).changed
+    {
+        "missing": lambda: None,
+        "content": lambda: path.write_bytes(b"another \xff"),
+        "mode": lambda: path.chmod(0o777),
+        "link": lambda: (path.unlink(), path.symlink_to(source)),
+    }[change]()
+    assert run_module(copy, check_mode=True).changed
+    assert run_module(copy).changed
+    assert (path.read_bytes(), mode(path), path.is_symlink()) == (b"program \xff", 0o755, False)
+
+
+def test_check_mode_expects_a_copy_whose_source_is_not_there_yet(tmp_path, run_module):
+    copy = {"path": str(tmp_path / "copy"), "source": str(tmp_path / "source")}
+    assert run_module(copy, check_mode=True).changed
+    result = run_module(copy)
+    assert f"{tmp_path}/copy could not be written: No such file or directory" in result.msg
+
+
+def test_what_a_killed_run_left_of_a_file_disappears(tmp_path):
+    (tmp_path / ".file.partial").write_text("half")
+    replace_file(str(tmp_path / "file"), "0644", io.BytesIO(b"whole"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_many_runs_replace_at_once_is_whole_at_any_time(tmp_path):
+    contents = [bytes([number]) * 1_000_000 for number in range(8)]
+    path = tmp_path / "file"
+    path.write_bytes(contents[0])
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(replace_file, str(path), "0644", io.BytesIO(c)) for c in contents * 4]
+        while not all(run.done() for run in runs):
+            assert path.read_bytes() in contents
+    assert [run.result() for run in runs] == [None] * 32
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_has_a_content_or_a_secret(tmp_path, run_module):
