@@ -64,12 +64,13 @@ def listeners(output: str) -> set[tuple[str, str]]:
 
 
 def start(clone: Path) -> Terminal:
-    """Run make local until its servers answer."""
+    """Run make local until its servers answer and are proven to work."""
     terminal = Terminal(clone, "make local")
     terminal.expect_exact("automatic.1 started", timeout=900)  # It may have to build Jaeger.
     waiting = {f" * Running on http://127.0.0.1:{port}" for port in (8082, 8083, 8084)}
     while waiting:
         waiting.remove((names := sorted(waiting))[terminal.expect_exact(names)])
+    terminal.expect_exact("http://127.0.0.1:16686/trace/", timeout=120)
     return terminal
 
 
@@ -139,7 +140,8 @@ def test_the_programs_output_follows_a_summary(first_run):
         assert text in summary
     rest = re.sub(r"\x1b\[\d*m", "", rest)
     requests = r'"GET /cars HTTP/1\.1" 200', r"sqlalchemy.exc.OperationalError"
-    lines = {"jaeger": (rf"git-version=v{re.escape(VERSION)}",)}
+    proof = "localhost: one request went through all 3 modes, and Jaeger has its trace: "
+    lines = {"jaeger": (rf"git-version=v{re.escape(VERSION)}",), "proof": (proof,)}
     lines |= dict.fromkeys(("manual", "programmatic", "automatic"), requests)
     for name, patterns in lines.items():
         for pattern in patterns:
