@@ -3,20 +3,21 @@
 import json
 import logging
 import os
-from contextlib import contextmanager
 from time import sleep
 from urllib.request import Request, urlopen
 
 from flask import Flask, g, jsonify, request
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.wsgi import collect_request_attributes
 from opentelemetry.propagate import extract, inject
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from db import Car, get_db
+from db import Car, engine
 
 # OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_manual"}))
@@ -45,7 +46,7 @@ app.logger.setLevel(logging.INFO)
 tracer = trace.get_tracer("server_manual")
 
 # How long each of the two functions sleeps.
-SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+SLEEP_SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
 # What /chain calls next; the last service calls nothing.
 NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
@@ -57,11 +58,11 @@ def server_request():
         "server_request",
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
-        attributes={"http.method": request.method, "http.target": request.full_path.rstrip("?")},
+        attributes=collect_request_attributes(request.environ),
     ) as span:
         g.request_span = span
-        # The session ends here, even after an error, and is not held while the functions sleep.
-        with contextmanager(get_db)() as session:
+        # The session is not held while the functions sleep.
+        with Session(engine) as session:
             cars = session.scalars(select(Car)).all()
             response = jsonify(cars)
         app.logger.info("Found %d cars", len(cars))
@@ -72,13 +73,13 @@ def server_request():
 
 @tracer.start_as_current_span("some_func_one")
 def some_func_one():
-    sleep(SECONDS)
+    sleep(SLEEP_SECONDS)
     some_func_two()
 
 
 @tracer.start_as_current_span("some_func_two")
 def some_func_two():
-    sleep(SECONDS)
+    sleep(SLEEP_SECONDS)
 
 
 @app.get("/chain")
@@ -87,7 +88,7 @@ def chain():
         "chain",
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
-        attributes={"http.method": request.method, "http.target": request.full_path.rstrip("?")},
+        attributes=collect_request_attributes(request.environ),
     ) as span:
         g.request_span = span
         services = [app.name]

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from contextlib import contextmanager
 from time import sleep
 from urllib.request import Request, urlopen
 
@@ -18,8 +17,9 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from db import Car, engine, get_db
+from db import Car, engine
 
 # OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_programmatic"}))
@@ -37,7 +37,7 @@ SQLAlchemyInstrumentor().instrument(engine=engine)
 URLLibInstrumentor().instrument()
 
 # How long each of the two functions sleeps.
-SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
+SLEEP_SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
 # What /chain calls next; the last service calls nothing.
 NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
@@ -45,8 +45,8 @@ NEXT_URL = os.environ.get("CAR_APP_NEXT_URL")
 
 @app.get("/cars")
 def server_request():
-    # The session ends here, even after an error, and is not held while the functions sleep.
-    with contextmanager(get_db)() as session:
+    # The session is not held while the functions sleep.
+    with Session(engine) as session:
         cars = session.scalars(select(Car)).all()
         response = jsonify(cars)
     app.logger.info("Found %d cars", len(cars))
@@ -55,12 +55,12 @@ def server_request():
 
 
 def some_func_one():
-    sleep(SECONDS)
+    sleep(SLEEP_SECONDS)
     some_func_two()
 
 
 def some_func_two():
-    sleep(SECONDS)
+    sleep(SLEEP_SECONDS)
 
 
 @app.get("/chain")
