@@ -1,4 +1,4 @@
-"""Filter for the lines of `make status`."""
+"""Filters for what `make status` prints."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +18,31 @@ def status_lines(results: list[dict[str, Any]], states: list[str]) -> list[str]:
     ]
 
 
+def has_pages(page: str) -> bool:
+    """Return whether a Jaeger that answers with this page has pages, as its releases do.
+
+    A build from the Go module answers with a placeholder.
+    """
+    return "placeholder for the Jaeger UI" not in page
+
+
+def first_step(page: str, endpoint: dict[str, Any]) -> list[str]:
+    """Return a line that says which Jaeger answers and what to open first; none if none answers.
+
+    `page` is Jaeger's page, `endpoint` its endpoint facts.
+    """
+    version = f"Jaeger {endpoint['version']}"
+    if not page:
+        return []
+    if has_pages(page):
+        address = endpoint["outside_url"] + endpoint["page"]
+        return [f"{version} has its pages: open {address} first, choose a service, Find Traces."]
+    return [
+        f"{version} was built from its Go module and has an API, but no pages: start with the "
+        "report (make report, or playbooks/report.yml)."
+    ]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"status_lines": status_lines}
+        return {"first_step": first_step, "has_pages": has_pages, "status_lines": status_lines}

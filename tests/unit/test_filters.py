@@ -10,7 +10,7 @@ from architectures import go_architecture
 from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
-from status_lines import status_lines
+from status_lines import first_step, status_lines
 from trace_requests import chain_request, report_requests, trace_requests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -120,6 +120,33 @@ def test_a_status_line_has_name_address_state_and_answer():
         "jaeger-ui http://10.0.0.2:16686/ is active, answers",
         "jaeger-ui http://10.0.0.2:16686/ is failed, does not answer",
     ]
+
+
+JAEGER_PAGE = {"version": "1.57.0", "outside_url": "http://10.0.0.2:16686/jaeger", "page": "/"}
+
+
+@pytest.mark.parametrize(
+    ("page", "lines"),
+    [
+        ("", []),
+        (
+            "<title>Jaeger UI</title>",
+            [
+                "Jaeger 1.57.0 has its pages: open http://10.0.0.2:16686/jaeger/ first, "
+                "choose a service, Find Traces."
+            ],
+        ),
+        (
+            "<h1>placeholder for the Jaeger UI home page</h1>",
+            [
+                "Jaeger 1.57.0 was built from its Go module and has an API, but no pages: start "
+                "with the report (make report, or playbooks/report.yml)."
+            ],
+        ),
+    ],
+)
+def test_the_first_step_depends_on_whether_jaeger_has_pages(page, lines):
+    assert first_step(page, JAEGER_PAGE) == lines
 
 
 @pytest.mark.parametrize("xdg_cache_home", ["", "/srv/cache"])
