@@ -3,19 +3,26 @@
 from collections.abc import Callable
 
 
-def host_obstacle(output: str, errors: str, host: str, pipelining: bool) -> str:
+def host_obstacle(output: str, errors: str, host: str, pipelining: bool, setting: str) -> str:
     """Return why the roles cannot work on a host and the fix, as sentences; empty if they can.
 
     `output` and `errors` are what probe_host.sh of the role common prints there, `pipelining`
-    whether Ansible runs modules there without a terminal.
+    whether Ansible runs modules there without a terminal, and `setting` the variable because of
+    which it always does, if any.
     """
     lines = output.splitlines()
-    if "must have a tty" in output + errors or (pipelining and "has requiretty" in lines):
+    has_requiretty = "has requiretty" in lines and (pipelining or setting)
+    choice = (
+        f"remove {setting}, which needs pipelining."
+        if setting
+        else "turn pipelining off for this host with ansible_pipelining: false in the inventory."
+    )
+    if "must have a tty" in output + errors or has_requiretty:
         return (
             f"sudo on {host} needs a terminal (Defaults requiretty), which Ansible's pipelining "
             'does not give it. Nothing was changed. Take "Defaults requiretty" out of /etc/sudoers '
             'and /etc/sudoers.d there (visudo), or add the line "Defaults !requiretty" after it, '
-            "or turn pipelining off for this host with ansible_pipelining: false in the inventory."
+            f"or {choice}"
         )
     if "has Python" not in lines:
         return (

@@ -110,7 +110,9 @@ def test_sudo_that_needs_a_terminal_is_refused(lab, record_setup, case):
     lab.ssh(f"echo '{line}' > /etc/sudoers.d/tty")
     try:
         ran = lab.play(contract.CAR_APP, **settings)
-        without = settings or lab.play(contract.CAR_APP, "--check", ansible_pipelining=False)
+        off = {"ansible_pipelining": False}
+        without = settings or lab.play(contract.CAR_APP, "--check", **off)
+        postgresql = lab.play(contract.CAR_APP, car_app_postgresql=True, **off, **settings)
     finally:
         # With a terminal, unlike other commands of the tests.
         remove = "sudo rm /etc/sudoers.d/tty && echo removed"
@@ -123,6 +125,8 @@ def test_sudo_that_needs_a_terminal_is_refused(lab, record_setup, case):
         "ansible_pipelining: false",
     )
     assert_no_change(ran.stdout)
+    failure_output(postgresql, "or remove car_app_postgresql, which needs pipelining.")
+    assert_no_change(postgresql.stdout)
     if not settings:
         assert_no_change(without.stdout)
         assert without.returncode == 0, without.stdout

@@ -24,9 +24,16 @@ GOOD = "has Python\nhas systemd\n"
     ],
 )
 def test_the_obstacle_is_named(output, pipelining, cause):
-    obstacle = host_obstacle(output, "", "web", pipelining)
+    obstacle = host_obstacle(output, "", "web", pipelining, setting="")
     assert obstacle.startswith(cause)
     assert ("Nothing was changed." in obstacle) == bool(cause)
+
+
+def test_a_setting_that_needs_pipelining_is_named():
+    obstacle = host_obstacle(GOOD + "has requiretty\n", "", "web", False, "car_app_postgresql")
+    assert obstacle.startswith("sudo on web needs a terminal")
+    assert obstacle.endswith("or remove car_app_postgresql, which needs pipelining.")
+    assert host_obstacle(GOOD, "", "web", False, "car_app_postgresql") == ""
 
 
 def test_what_is_in_the_place_of_a_folder_is_found(tmp_path):
