@@ -161,12 +161,14 @@ install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-has
 	    apt-get install -qq --no-install-recommends python3-venv >/dev/null; } || { \
 	    echo '$(PYTHON) cannot create environments. Install its venv (Debian: apt-get install python3-venv).' >&2; exit 1; }
 	@echo 'Installing the tools into .venv (half a minute) ...'
-	@$(PYTHON) -m venv --clear .venv
+	@rm -rf .venv # Not --clear, which would empty the folder that a link leads to.
+	@$(PYTHON) -m venv .venv
 	@$(call install,.venv,--no-compile --requirement requirements.txt)
 	@touch $@
 
 .venv-app/.complete: app/requirements.txt
 	@echo "Installing the app's packages into .venv-app ..."
-	@$(PYTHON) -m venv --clear .venv-app
+	@rm -rf .venv-app
+	@$(PYTHON) -m venv .venv-app
 	@$(call install,.venv-app,--no-deps --requirement app/requirements.txt)
 	@touch $@

@@ -41,3 +41,15 @@ def test_help_lists_every_documented_target():
     listed = [line.split()[1] for line in printed.splitlines()]
     assert listed == documented
     assert {"lab", "status", "test", "test-unit", "test-vagrant", "reliability"} <= set(listed)
+
+
+def test_an_environment_that_is_a_link_is_replaced_and_its_target_kept(tmp_path):
+    clone = copy_repository(tmp_path / "clone")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/kept").touch()
+    (clone / ".venv").symlink_to(tmp_path / "other")
+    # No package is installed, because pip cannot read the list.
+    (clone / "requirements.txt").write_text("=")
+    assert run("make", ".venv/.complete", cwd=clone).returncode != 0
+    assert (tmp_path / "other/kept").exists()
+    assert not (clone / ".venv").is_symlink()
