@@ -8,6 +8,7 @@ description:
   - Waits until every trace is as expected, or I(timeout) has passed.
   - Traces are compared only when two readings in a row found the same spans, because a superfluous
     span may arrive last. The absence of a trace is checked when all others have arrived.
+  - Traces that all have C(services) need one reading.
 author: The otel-lab developers (!UNKNOWN)
 options:
   jaeger_url:
@@ -207,6 +208,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     deadline = time.monotonic() + module.params["timeout"]
+    needs_two_readings = any("services" not in item for item in module.params["traces"])
     ids = before = None
     while True:
         try:
@@ -218,7 +220,8 @@ def main() -> None:
             differences = list(map(difference, module.params["traces"], found))
         except (OSError, HTTPException, ValueError) as error:
             differences = [f"Jaeger at {module.params['jaeger_url']} cannot be reached: {error}"]
-        if ids == before and not any(differences):
+        is_settled = ids == before or not needs_two_readings
+        if is_settled and not any(differences):
             trees = [span_tree(trace) if trace else [] for trace in found]
             module.exit_json(changed=False, compared=len(differences), span_trees=trees)
         if time.monotonic() > deadline:

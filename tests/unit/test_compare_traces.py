@@ -258,6 +258,14 @@ def test_the_module_returns_span_trees_once_two_readings_agree(module):
     assert result["span_trees"] == [span_tree(good)]
 
 
+def test_one_reading_is_enough_if_only_services_are_waited_for(module):
+    waited = {name: ITEM[name] for name in ("title", "trace_id", "span_id")}
+    good = trace_of(ITEM)
+    assert module([None, good], [{**waited, "services": [ITEM["service"]]}], timeout=9)["compared"]
+    with pytest.raises(StopIteration):
+        module([None, good], [waited], timeout=9)
+
+
 def test_the_module_waits_for_a_superfluous_span(module):
     good = trace_of(ITEM)
     late = copy.deepcopy(good)
