@@ -1,8 +1,8 @@
 """Settings: each reaches what it is for, and what a dry run with another one tells."""
 
 import re
-import urllib.request
 
+from compare_traces import DIRECT
 from tests.support import contract
 from tests.support.commands import changes, unfold
 from tests.support.contract import CARS
@@ -47,7 +47,7 @@ def test_settings_of_jaeger_reach_its_process(lab):
 
 
 def page_of_jaeger(lab: Lab, path: str = "/") -> str:
-    with urllib.request.urlopen(lab.jaeger + path, timeout=10) as page:
+    with DIRECT.open(lab.jaeger + path, timeout=10) as page:
         return page.read().decode()
 
 

@@ -3,10 +3,10 @@
 import json
 import re
 import time
-import urllib.request
 from collections import Counter
 from itertools import pairwise
 
+from compare_traces import DIRECT
 from tests.support.commands import assert_failed, wait_for
 from tests.support.lab import Lab
 
@@ -22,7 +22,7 @@ def test_a_number_out_of_range_is_refused(lab):
 def calls(lab: Lab) -> Counter:
     """Return how often each service called each other one, by Jaeger's graph of dependencies."""
     query = f"endTs={time.time_ns() // 10**6}&lookback=86400000"
-    with urllib.request.urlopen(f"{lab.jaeger}/api/dependencies?{query}", timeout=10) as answer:
+    with DIRECT.open(f"{lab.jaeger}/api/dependencies?{query}", timeout=10) as answer:
         links = json.load(answer)["data"]
     return Counter({(link["parent"], link["child"]): link["callCount"] for link in links})
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import testinfra
 import yaml
 
-from compare_traces import read_trace, span_tree
+from compare_traces import DIRECT, read_trace, span_tree
 from send_requests import send
 from tests.support import contract
 from tests.support.commands import assert_failed, must_run, run, wait_for
@@ -79,7 +78,7 @@ class Lab:
     def has_trace(self, trace_id: str) -> bool:
         """Return whether Jaeger knows the trace and it has a server span."""
         try:
-            with urllib.request.urlopen(f"{self.jaeger}/api/traces/{trace_id}", timeout=10) as got:
+            with DIRECT.open(f"{self.jaeger}/api/traces/{trace_id}", timeout=10) as got:
                 return '"server"' in got.read().decode()
         except OSError:
             return False
