@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from report.formatting import code_list, duration, number, percent
 from report.model import Mode, Report
-from report.texts import CLAIM_TEXTS, DIFFERENCE_TEXTS, NOUNS, Text
+from report.texts import ATTRIBUTE_TEXTS, CLAIM_TEXTS, DIFFERENCE_TEXTS, NOUNS, Text
 from report.traces import Span
 
 MODES = ("manual", "programmatic", "automatic")
@@ -22,7 +22,7 @@ Check = Callable[..., Values | None]
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in a section of the report: "lessons", "notes", "chain", "costs" or a mode's key.
+    """A claim in a section of the report, such as "lessons" or a mode's key.
 
     Its check is called with the report and the modes that it is about.
     """
@@ -120,6 +120,38 @@ def check_callers_trace_ends(report: Report) -> Values | None:
     return {"modes": ", ".join(modes)} if modes else None
 
 
+@claim("callers_span_is_not_recorded", "notes")
+def check_callers_span(report: Report) -> Values | None:
+    warnings = [warning for mode in report.modes for warning in mode.root.warnings]
+    return {} if any("invalid parent span IDs" in warning for warning in warnings) else None
+
+
+@claim("failure_by_hand", "failures", ["manual"])
+def check_failure_by_hand(report: Report, manual: Mode) -> Values | None:
+    if not manual.failure or len(manual.failure.spans) != 1:
+        return None
+    root = manual.failure.root
+    holds = root.status == "error" and root.exceptions and "http.status_code" not in root.attributes
+    return {"exception": root.exceptions[0]} if holds else None
+
+
+@claim("failure_by_libraries", "failures", LIBRARIES)
+def check_failure_by_libraries(report: Report, *libraries: Mode) -> Values | None:
+    failures = [mode.failure for mode in libraries if mode.failure]
+    for failure in failures:
+        failed = [span for span in failure.spans if span.is_database_call and span.query]
+        if not failure.root.exceptions or [span.status for span in failed] != ["error"]:
+            return None
+    return {"status": failures[0].root.attributes.get("http.status_code")} if failures else None
+
+
+@claim("old_conventions", "attributes")
+def check_old_conventions(report: Report) -> Values | None:
+    names = [set(mode.root.attributes) for mode in report.modes]
+    is_old = all("http.method" in n and "http.request.method" not in n for n in names)
+    return {} if is_old else None
+
+
 @claim("every_span_is_written", "manual", ["manual"])
 def check_every_span_is_written(report: Report, manual: Mode) -> Values | None:
     written = len(re.findall(r"start_(?:as_current_)?span\(", manual.code))
@@ -182,12 +214,12 @@ def check_chain_ends_early(report: Report) -> Values | None:
 
 @claim("costs_differ", "costs")
 def check_costs_differ(report: Report) -> Values | None:
-    costs = sorted(report.costs, key=lambda cost: cost.extra_us)
+    costs = sorted((c for c in report.costs if c.mode), key=lambda cost: cost.extra_us)
     # Telemetry that costs nothing, or less by measuring error, has no multiple.
     if not costs or not 0 < costs[0].extra_us < costs[-1].extra_us:
         return None
     times = number(costs[-1].extra_us / costs[0].extra_us)
-    values: Values = {"min": costs[0].mode.name, "max": costs[-1].mode.name}
+    values: Values = {"min": costs[0].name, "max": costs[-1].name}
     return {**values, "times": NOUNS["times"].count(times)}
 
 
@@ -239,7 +271,6 @@ DIFFERENCES = [
     ),
     Difference("connection", connections, LIBRARIES),
     Difference("query", queries, LIBRARIES),
-    Difference("route", lambda mode: mode.root.attributes.get("http.route", ""), LIBRARIES),
     Difference("library_version", library_versions, LIBRARIES),
     Difference(
         "auto_version",
@@ -248,6 +279,9 @@ DIFFERENCES = [
     ),
 ]
 
+
+# Attributes of a server span, and the modes that record them, of which ATTRIBUTE_TEXTS says why.
+ATTRIBUTES = {"http.route": LIBRARIES}
 
 DifferenceRow = tuple[Text, list[str | Text], Text | None]
 
@@ -261,4 +295,16 @@ def evaluate_differences(report: Report) -> list[DifferenceRow]:
         if any(value != values[0] for value in values):
             why = texts.why if difference.is_explained(report) else None
             rows.append((texts.name, values, why))
+    return rows
+
+
+def evaluate_attributes(report: Report) -> list[DifferenceRow]:
+    """Return a row for each attribute of the server spans, as `evaluate_differences` does."""
+    rows: list[DifferenceRow] = []
+    for name, values in report.server_attributes:
+        recorded = {
+            mode.key for mode, value in zip(report.modes, values, strict=True) if value != ""
+        }
+        why = ATTRIBUTE_TEXTS[name] if recorded == set(ATTRIBUTES.get(name, ())) else None
+        rows.append((Text(name, name), [str(value) for value in values], why))
     return rows

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from report.source import Diff, compare, without_docstring
-from report.texts import MODE_NAMES, Text
+from report.texts import MODE_NAMES, WORDS, Text
 from report.traces import Span, Trace, merge_intervals
-from report.waterfall import Axis
+from report.waterfall import Axis, own_attributes
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Mode:
 
     key: str
     trace: Trace
+    failure: Trace | None  # Of a request whose query failed.
     module: str  # Source code.
     unit: str | None  # Text of its systemd unit.
 
@@ -85,14 +86,18 @@ class ModuleChange:
 
 @dataclass(frozen=True)
 class Cost:
-    """The CPU time that a request takes in a mode, in microseconds."""
+    """The CPU time that a request takes in a mode, or without telemetry, in microseconds."""
 
-    mode: Mode
+    mode: Mode | None
     cpu_us: float
     extra_us: float  # Of which telemetry.
     spans: int
     extra_us_per_span: float
     max_us: float  # Of all measured modes.
+
+    @property
+    def name(self) -> Text:
+        return self.mode.name if self.mode else WORDS["untraced"]
 
     @property
     def app_share(self) -> float:
@@ -112,7 +117,7 @@ class Report:
     modes: list[Mode]
     chain: Trace  # Of a request that went through all modes.
     costs: list[Cost]
-    costs_date: str  # Empty if nothing was measured.
+    costs_run: dict[str, Any]  # Its date, and the machine that it ran on.
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Report":
@@ -120,38 +125,46 @@ class Report:
 
         jaeger_url        address of Jaeger, such as http://10.0.0.2:16686, with its base path
         jaeger_has_pages  whether it has any, which a build from the Go module does not
-        responses         responses of `send_requests`, one for each mode, which they name as
-                          "mode", then one of a request that went through all modes
+        responses         responses of `send_requests`, whose "case" is "cars" (one for each mode,
+                          which it names as "mode"), "database_error" (in the same order, or none)
+                          or "chain" (one, of a request that went through all modes)
         span_trees        for each response, the root nodes of its trace, as in `compare_traces`
+        log               the lines of the services' log
         units, modules    for each mode, the text of its systemd unit (or null) and of its module
         costs             null, or what bench/ measured:
-                          {"date": "2026-11-24", "modes": {mode: {"cpu_us": 366, ...}}}
+                          {"date": "2026-11-24", "machine": {"cpu": "...", "cores": 2},
+                          "modes": {mode: {"cpu_us": 366, ...}}}
 
         Raises KeyError if a key is missing, ValueError if lists do not fit together.
         """
         responses, trees = data["responses"], data["span_trees"]
-        for key, expected in ("span_trees", 1), ("units", 0), ("modules", 0):
-            expected += len(responses) - 1
+        keys = [response["mode"] for response in responses if response["case"] == "cars"]
+        lengths = ("span_trees", len(responses)), ("units", len(keys)), ("modules", len(keys))
+        for key, expected in lengths:
             if len(data[key]) != expected:
                 raise ValueError(f"{key} has {len(data[key])} entries, but must have {expected}")
-        *traces, chain = map(Trace.from_json, responses, trees)
+        traces: dict[str, list[Trace]] = {"cars": [], "database_error": [], "chain": []}
+        for response, tree in zip(responses, trees, strict=True):
+            traces[response["case"]].append(Trace.from_json(response, tree, data["log"]))
+        failures: list[Trace | None] = [*traces["database_error"]] or [None] * len(keys)
         modes = [
-            Mode(response["mode"], trace, module, unit)
-            for response, trace, module, unit in zip(
-                responses[:-1], traces, data["modules"], data["units"], strict=True
+            Mode(*values)
+            for values in zip(
+                keys, traces["cars"], failures, data["modules"], data["units"], strict=True
             )
         ]
-        measured = data["costs"] or {"date": "", "modes": {}}
-        max_us = max((cost["cpu_us"] for cost in measured["modes"].values()), default=0)
-        keys = "cpu_us", "extra_us", "spans", "extra_us_per_span"
         by_key = {mode.key: mode for mode in modes}
+        run = data["costs"] or {"modes": {}}
+        max_us = max((cost["cpu_us"] for cost in run["modes"].values()), default=0)
+        names = "cpu_us", "extra_us", "spans", "extra_us_per_span"
         costs = [
-            Cost(mode=by_key[key], max_us=max(max_us, 1), **{name: cost[name] for name in keys})
-            for key, cost in measured["modes"].items()
-            if key in by_key
+            Cost(by_key.get(key), max_us=max(max_us, 1), **{name: cost[name] for name in names})
+            for key, cost in run["modes"].items()
+            if key in by_key or key == "untraced"
         ]
         jaeger = data["jaeger_url"], data["jaeger_has_pages"]
-        return cls(*jaeger, modes, chain, costs, measured["date"])
+        [chain] = traces["chain"]
+        return cls(*jaeger, modes, chain, costs, run)
 
     @cached_property
     def by_key(self) -> dict[str, Mode]:
@@ -165,6 +178,15 @@ class Report:
     @cached_property
     def axis(self) -> Axis:
         return Axis(*(mode.trace for mode in self.modes))
+
+    @cached_property
+    def failures(self) -> list[tuple[Mode, Trace]]:
+        """The modes and their traces of a request whose query failed."""
+        return [(mode, mode.failure) for mode in self.modes if mode.failure]
+
+    @cached_property
+    def failure_axis(self) -> Axis:
+        return Axis(*(trace for _, trace in self.failures))
 
     @cached_property
     def chain_axis(self) -> Axis:
@@ -197,6 +219,17 @@ class Report:
             for mode in self.modes
             if self.baseline
         ]
+
+    @property
+    def server_attributes(self) -> list[tuple[str, list[object]]]:
+        """The attributes of the modes' server spans: each one's name, and its value per mode."""
+        attributes = [own_attributes(mode.root) for mode in self.modes]
+        names = sorted(set().union(*attributes))
+        return [(name, [values.get(name, "") for values in attributes]) for name in names]
+
+    def span_url(self, trace: Trace, span: Span) -> str:
+        """Return the address of a trace's page in Jaeger, with a span opened."""
+        return f"{self.jaeger_url}/trace/{trace.trace_id}?uiFind={span.span_id}"
 
     def trace_url(self, trace: Trace) -> str:
         """Return the address of a trace in Jaeger: its page, or its data if there is none."""

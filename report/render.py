@@ -7,11 +7,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from report.claims import evaluate, evaluate_differences
+from report.claims import evaluate, evaluate_attributes, evaluate_differences
 from report.formatting import number, percent
 from report.model import Report
 from report.texts import LANGUAGES, NOUNS, WORDS, Text
-from report.waterfall import Bar
+from report.waterfall import Bar, resources
 
 TEMPLATES = Path(__file__).with_name("templates")
 BAR_WIDTH = 40  # Characters.
@@ -41,6 +41,14 @@ def text_bar(bar: Bar) -> str:
     return (" " * offset + "█" * width).ljust(BAR_WIDTH)
 
 
+def measured(report: Report) -> Text | str:
+    """Return when and on which machine the costs were measured; nothing if they were not."""
+    run = report.costs_run
+    if not report.costs:
+        return ""
+    return WORDS["measured"].format(date=run["date"][:10], **run["machine"])
+
+
 def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
     """Render a template; `finalize` converts what it prints."""
     environment = jinja2.Environment(
@@ -57,6 +65,8 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
         percent=percent,
         css_percent="{:.4%}".format,
         text_bar=text_bar,
+        resources=resources,
+        breakable=lambda text: Markup(str(escape(text)).replace(".", ".<wbr>")),
         table_cell=lambda value: str(finalize(value)).replace("|", "\\|"),
     )
     return environment.get_template(template).render(
@@ -65,6 +75,8 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
         nouns=NOUNS,
         claims=lambda section: evaluate(report, section),
         differences=evaluate_differences(report),
+        attributes=evaluate_attributes(report),
+        measured=measured(report),
     )
 
 

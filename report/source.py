@@ -23,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Diff:
-    """The difference between two modules; `added` and `removed` count lines that are not blank."""
+    """The difference between two modules; `added` and `removed` count lines of code."""
 
     added: int
     removed: int
@@ -48,10 +48,17 @@ def code_lines(module: str) -> list[Line]:
     return numbered[docstring_end(module) :]
 
 
+def is_comment(line: Line) -> bool:
+    return line.text.strip().startswith("#")
+
+
 def compare(baseline: str, module: str) -> Diff:
-    """Return what a module has in place of another one's lines, ignoring docstrings."""
+    """Return what a module has in place of another one's lines.
+
+    Docstrings and indentation are ignored; blank lines and comments are not counted.
+    """
     before, after = code_lines(baseline), code_lines(module)
-    texts = [line.text for line in before], [line.text for line in after]
+    texts = [line.text.strip() for line in before], [line.text.strip() for line in after]
     hunks = []
     for group in difflib.SequenceMatcher(None, *texts, autojunk=False).get_grouped_opcodes(1):
         hunk: list[Line] = []
@@ -62,5 +69,7 @@ def compare(baseline: str, module: str) -> Diff:
                 hunk += [Line(x.number, x.text, x.html, "-") for x in before[a:b]]
                 hunk += [Line(x.number, x.text, x.html, "+") for x in after[c:d]]
         hunks.append(hunk)
-    signs = [line.sign for hunk in hunks for line in hunk if line.text.strip()]
+    signs = [
+        line.sign for hunk in hunks for line in hunk if line.text.strip() and not is_comment(line)
+    ]
     return Diff(signs.count("+"), signs.count("-"), hunks)

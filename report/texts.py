@@ -71,3 +71,4 @@ DIFFERENCE_TEXTS = {
     key: DifferenceTexts(name=Text(**texts["name"]), why=Text(**texts["why"]))
     for key, texts in _sections["differences"].items()
 }
+ATTRIBUTE_TEXTS = {key: Text(**text) for key, text in _sections["attributes"].items()}

@@ -1,12 +1,15 @@
 """Traces, and the intervals of time that their spans cover."""
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
 Interval = tuple[int, int]  # Start and end in microseconds.
+# In a log line, whoever formats it.
+LOG_IDS = re.compile(r"trace_id=(?P<trace>[0-9a-f]{32}) span_id=(?P<span>[0-9a-f]{16})")
 
 
 def merge_intervals(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
@@ -43,6 +46,8 @@ class Span:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     exceptions: list[str]  # Types.
+    warnings: list[str]  # Jaeger's.
+    span_id: str
     parent_id: str
     parent_name: str  # Empty for a root.
     depth: int
@@ -55,6 +60,7 @@ class Span:
             **{key: node[key] for key in ("name", "kind", "service", "scope", "status")},
             **{key: node[key] for key in ("start", "duration")},
             **{key: node[key] for key in ("attributes", "resource", "exceptions")},
+            **{key: node[key] for key in ("warnings", "span_id")},
             parent_id=node["parent"],
             parent_name=parent_name,
             depth=depth,
@@ -102,17 +108,28 @@ class Trace:
     trace_id: str
     caller_span_id: str  # The span that the request's traceparent header names.
     roots: list[Span]
+    log: list[tuple[str, str]] = field(default_factory=list)  # Names of spans, and log lines.
 
     @classmethod
-    def from_json(cls, response: dict[str, Any], span_tree: list[dict[str, Any]]) -> "Trace":
-        """Build a trace from a response of `send_requests` and its span tree.
+    def from_json(
+        cls, response: dict[str, Any], span_tree: list[dict[str, Any]], log: Iterable[str] = ()
+    ) -> "Trace":
+        """Build a trace from a response of `send_requests`, its span tree, and lines of a log.
 
         KeyError if a key is missing, ValueError if there is no span.
         """
         if not span_tree:
             raise ValueError(f"trace {response['trace_id']} has no spans")
         roots = [Span.from_node(node) for node in span_tree]
-        return cls(response["trace_id"], response["span_id"], roots)
+        trace_id = response["trace_id"]
+        names = {span.span_id: span.name for root in roots for span in root.subtree()}
+        ids = ((LOG_IDS.search(line), line) for line in log)
+        lines = [
+            (names.get(found["span"], ""), line)
+            for found, line in ids
+            if found and found["trace"] == trace_id
+        ]
+        return cls(trace_id, response["span_id"], roots, lines)
 
     @cached_property
     def spans(self) -> list[Span]:

@@ -80,16 +80,35 @@ class Axis:
         ]
 
 
+def own_attributes(span: Span) -> dict[str, object]:
+    """Return a span's attributes, without those of its resource and its scope."""
+    hidden = SCOPE | IN_ROW | span.resource.keys()
+    return {key: value for key, value in sorted(span.attributes.items()) if key not in hidden}
+
+
+def resources(trace: Trace) -> list[list[tuple[str, object]]]:
+    """Return the attributes of each resource of a trace, which all spans of a service share."""
+    spans = {span.service: span for span in reversed(trace.spans)}
+    return [
+        sorted(
+            {
+                "service.name": service,
+                **{
+                    key: value for key, value in spans[service].resource.items() if key not in SCOPE
+                },
+            }.items()
+        )
+        for service in trace.services
+    ]
+
+
 def attribute_tables(span: Span) -> list[Table]:
     """Return those tables of a span's attributes that are not empty."""
-    resource = {key: value for key, value in span.resource.items() if key not in SCOPE}
-    hidden = SCOPE | IN_ROW | resource.keys()
-    own = {key: value for key, value in span.attributes.items() if key not in hidden}
     status = [("status", span.status)] if span.status != "unset" else []
     tables: list[Table] = [
-        ("attributes", [*status, *sorted(own.items())]),
+        ("attributes", [*status, *own_attributes(span).items()]),
         ("events", [("exception.type", name) for name in span.exceptions]),
         ("scope", sorted((key, span.attributes[key]) for key in SCOPE & span.attributes.keys())),
-        ("resource", sorted({"service.name": span.service, **resource}.items())),
+        ("warnings", [("", warning) for warning in span.warnings]),
     ]
     return [(caption, rows) for caption, rows in tables if rows]

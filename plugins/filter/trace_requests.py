@@ -37,13 +37,26 @@ def chain_request(endpoints: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return a request to each mode, and one to the first mode's /chain."""
-    requests: list[dict[str, Any]] = [
+    """Return for each mode a request for its page, whose database answers or fails, and one chain.
+
+    Their `case` is as in playbooks/vars/expected_traces.yml.
+    """
+    pages: list[dict[str, Any]] = [
         {"title": e["name"], "mode": e["mode"], "url": e["url"] + e["page"]} for e in endpoints
     ]
-    chain = chain_request(endpoints)
-    del chain["services"]
-    return [*requests, {**chain, "service": f"server_{endpoints[0]['mode']}", "resource": {}}]
+    first = endpoints[0]
+    chain = {
+        "title": first["name"],
+        "case": "chain",
+        "url": f"{first['url']}/chain",
+        "service": f"server_{first['mode']}",
+        "resource": {},
+    }
+    return [
+        *({**page, "case": "cars"} for page in pages),
+        *({**page, "case": "database_error"} for page in pages),
+        chain,
+    ]
 
 
 class FilterModule:

@@ -108,6 +108,8 @@ def span_tree(trace: dict[str, Any]) -> list[Node]:
             "scope": tags.get("otel.scope.name", tags.get("otel.library.name", "")),
             "status": tags.get("otel.status_code", "unset").lower(),
             "exceptions": [e["exception.type"] for e in events if e.get("event") == "exception"],
+            "span_id": span["spanID"],
+            "warnings": span.get("warnings") or [],
             "attributes": tags,
             "start": span["startTime"],
             "duration": span["duration"],

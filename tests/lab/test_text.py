@@ -12,7 +12,7 @@ import pytest
 from compare_traces import read_trace, span_tree
 from send_requests import send
 from tests.support.commands import REPOSITORY, must_run, wait_for
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, restore_signals
 
 BIN = REPOSITORY / ".venv-app/bin"
 JAEGER = "http://127.0.0.1:16686"
@@ -49,6 +49,7 @@ def record(programs: Path, mode: str, folder: Path) -> list[dict]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=restore_signals,
     ) as program:
         try:
             response = wait_for(lambda: answer(program))

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 # Elements without an end tag.
-VOID = ("meta", "input")
+VOID = ("meta", "input", "wbr")
 
 
 class PageWords(HTMLParser):

@@ -1,6 +1,7 @@
 """A made-up lab, as playbooks/report.yml describes a real one to the report."""
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ CHAIN_MODES = ["manual", "manual", "programmatic", "programmatic", "automatic"] 
 APP = Path(__file__).parents[2] / "app"
 
 Node = dict[str, Any]
+SPAN_IDS = count(0xA0)
 
 
 def span(
@@ -43,6 +45,8 @@ def span(
         "scope": scope,
         "status": "unset",
         "exceptions": [],
+        "warnings": [],
+        "span_id": f"{next(SPAN_IDS):016x}",
         "attributes": {**process, "span.kind": kind, **(attributes or {})},
         "start": 1_795_501_968_000_000 + start,
         "duration": duration,
@@ -75,6 +79,25 @@ def manual_root() -> Node:
     return span("server_request", "server", "server_manual", 0, SECOND, [one], attributes)
 
 
+def failed(root: Node) -> Node:
+    """Return the root of a request whose query failed."""
+    return {**root, "status": "error", "exceptions": ["sqlalchemy.exc.OperationalError"]}
+
+
+def library_failure() -> Node:
+    query = span("SELECT cars.db", "client", SQLALCHEMY, 1300, 200, attributes=QUERY)
+    attributes = {"http.method": "GET", "http.status_code": "500"}
+    children = [{**query, "status": "error"}]
+    return failed(span("GET /cars", "server", FLASK, 0, SECOND, children, attributes))
+
+
+def manual_failure() -> Node:
+    attributes = {"http.method": "GET"}
+    return failed(
+        span("server_request", "server", "server_manual", 0, SECOND, attributes=attributes)
+    )
+
+
 def chain_root() -> Node:
     last = span("GET /chain", "server", FLASK, 6000, 1000, service="server_automatic")
     call = span("GET", "client", URLLIB, 4000, 3500, [last])
@@ -90,6 +113,7 @@ class MadeUpMode:
 
     key: str
     root: Node
+    failure: Node
     module: str
     unit: str
 
@@ -110,6 +134,7 @@ class MadeUpLab:
             MadeUpMode(
                 key,
                 root,
+                manual_failure() if key == "manual" else library_failure(),
                 (APP / f"server_{key}.py").read_text(),
                 unit.format(instrument if key == "automatic" else "/e", key),
             )
@@ -118,9 +143,14 @@ class MadeUpLab:
         self.manual, self.programmatic, self.automatic = self.modes
         self.chain_roots = [chain_root()]
         self.jaeger_has_pages = False
+        self.warns = True
         self.costs: dict[str, Any] | None = {
             "date": "2026-11-24",
-            "modes": {key: cost(extra) for key, extra in zip(roots, (140, 340, 400), strict=True)},
+            "machine": {"cpu": "Example", "cores": 2},
+            "modes": {
+                "untraced": cost(0),
+                **{key: cost(extra) for key, extra in zip(roots, (140, 340, 400), strict=True)},
+            },
         }
 
     @property
@@ -129,24 +159,34 @@ class MadeUpLab:
 
     @property
     def trace_ids(self) -> list[str]:
-        return [f"{i:032x}" for i in range(1, len(self.modes) + 2)]
+        return [f"{i:032x}" for i in range(1, 2 * len(self.modes) + 2)]
 
     def data(self) -> dict[str, Any]:
         """Return the input of the report."""
         trees = [[inherit(mode.root, f"server_{mode.key}")] for mode in self.modes]
+        trees += [[inherit(mode.failure, f"server_{mode.key}")] for mode in self.modes]
         trees.append([inherit(root, "server_manual") for root in self.chain_roots])
+        cases = ["cars"] * len(self.modes) + ["database_error"] * len(self.modes) + ["chain"]
+        modes = [*(mode.key for mode in [*self.modes, *self.modes]), None]
         responses = []
-        for i, (trace_id, tree) in enumerate(zip(self.trace_ids, trees, strict=True), 1):
-            responses.append({"trace_id": trace_id, "span_id": f"{i:016x}"})
-            tree[0]["parent"] = tree[0]["parent"] or f"{i:016x}"
-        for response, mode in zip(responses[:-1], self.modes, strict=True):
-            response["mode"] = mode.key
+        for i, tree in enumerate(trees, 1):
+            caller = f"{i:016x}"
+            response = {"trace_id": self.trace_ids[i - 1], "span_id": caller}
+            responses.append({**response, "case": cases[i - 1], "mode": modes[i - 1]})
+            tree[0]["parent"] = tree[0]["parent"] or caller
+            if tree[0]["parent"] == caller and self.warns:
+                tree[0]["warnings"] = [f"invalid parent span IDs={caller}"]
+        log = [
+            f"INFO [trace_id={trace_id} span_id={tree[0]['span_id']}] Found 5 cars"
+            for trace_id, tree in zip(self.trace_ids, trees, strict=True)
+        ]
         return {
             "jaeger_url": "http://10.0.0.2:16686",
             "jaeger_has_pages": self.jaeger_has_pages,
             "costs": self.costs,
             "responses": responses,
             "span_trees": trees,
+            "log": log,
             "units": [mode.unit for mode in self.modes],
             "modules": [mode.module for mode in self.modes],
         }

@@ -92,12 +92,14 @@ def test_each_case_of_each_mode_is_requested_and_compared():
 
 def test_the_report_requests_each_mode_and_the_chain():
     requests = report_requests(ENDPOINTS)
-    assert [r["url"] for r in requests] == [
-        "http://127.0.0.1:8082/cars",
-        "http://127.0.0.1:8084/cars",
-        "http://127.0.0.1:8082/chain",
+    first, second = "http://127.0.0.1:8082", "http://127.0.0.1:8084"
+    assert [(r["case"], r.get("mode"), r["url"]) for r in requests] == [
+        ("cars", "manual", f"{first}/cars"),
+        ("cars", "automatic", f"{second}/cars"),
+        ("database_error", "manual", f"{first}/cars"),
+        ("database_error", "automatic", f"{second}/cars"),
+        ("chain", None, f"{first}/chain"),
     ]
-    assert [r.get("mode") for r in requests] == ["manual", "automatic", None]
 
 
 def test_the_trace_of_the_chain_has_spans_of_every_mode():

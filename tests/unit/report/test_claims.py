@@ -7,13 +7,14 @@ import pytest
 
 from report.claims import CLAIMS, DIFFERENCES
 from report.render import render_html, render_markdown
-from report.texts import CLAIM_TEXTS, DIFFERENCE_TEXTS, LANGUAGES
+from report.texts import ATTRIBUTE_TEXTS, CLAIM_TEXTS, DIFFERENCE_TEXTS, LANGUAGES
 from tests.support.page_words import PageWords
 from tests.support.report_data import FLASK, QUERY, URLLIB, cost, span
 
 TEXTS = {
     **CLAIM_TEXTS,
     **{f"why_{key}": texts.why for key, texts in DIFFERENCE_TEXTS.items()},
+    **{f"why_{key}": text for key, text in ATTRIBUTE_TEXTS.items()},
 }
 # Claims of a lab as it should be; the others are their alternatives.
 SUPPORTED = TEXTS.keys() - {
@@ -111,7 +112,7 @@ def a_request_takes_longer(lab):
     lab.automatic.root["duration"] *= 2
 
 
-@changes_claims("why_route", "why_first_span")
+@changes_claims("why_http.route", "why_first_span")
 def automatic_does_not_record_the_route(lab):
     del lab.automatic.root["attributes"]["http.route"]
 
@@ -184,6 +185,27 @@ def all_modes_cost_the_same(lab):
     lab.costs["modes"] = dict.fromkeys(lab.costs["modes"], cost(74))
 
 
+@changes_claims("failure_by_hand")
+def the_manual_failure_has_a_status_code(lab):
+    lab.manual.failure["attributes"]["http.status_code"] = "500"
+
+
+@changes_claims("failure_by_libraries")
+def a_failing_query_has_no_status(lab):
+    lab.automatic.failure["children"][0]["status"] = "unset"
+
+
+@changes_claims("callers_span_is_not_recorded")
+def jaeger_does_not_warn(lab):
+    lab.warns = False
+
+
+@changes_claims("old_conventions", "why_first_span")
+def a_mode_uses_the_stable_conventions(lab):
+    attributes = lab.automatic.root["attributes"]
+    attributes["http.request.method"] = attributes.pop("http.method")
+
+
 @changes_claims("costs_differ")
 def a_mode_costs_nothing(lab):
     lab.costs["modes"]["manual"] = cost(0)
@@ -214,6 +236,7 @@ def test_no_claim_is_made_of_a_missing_mode(lab_data, keys, expected):
     lab_data.modes = [mode for mode in lab_data.modes if mode.key in keys]
     assert made_claims(lab_data) == expected | {
         *("only_manual_has_functions", "durations_agree", "callers_trace_goes_on"),
+        *("callers_span_is_not_recorded", "failure_by_hand", "old_conventions"),
     }
 
 

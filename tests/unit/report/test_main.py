@@ -32,7 +32,16 @@ def test_a_page_and_markdown_are_written(lab_data, tmp_path, language, title):
 
 @pytest.mark.parametrize(
     "key",
-    ["jaeger_url", "jaeger_has_pages", "costs", "responses", "span_trees", "units", "modules"],
+    [
+        "jaeger_url",
+        "jaeger_has_pages",
+        "costs",
+        "responses",
+        "span_trees",
+        "log",
+        "units",
+        "modules",
+    ],
 )
 def test_a_missing_key_is_named(lab_data, tmp_path, key):
     data = lab_data.data()
@@ -53,7 +62,7 @@ def test_a_missing_key_of_a_span_is_named(lab_data, tmp_path):
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("span_trees", "span_trees has 3 entries, but must have 4"),
+        ("span_trees", "span_trees has 6 entries, but must have 7"),
         ("units", "units has 2 entries, but must have 3"),
         ("modules", "modules has 2 entries, but must have 3"),
     ],

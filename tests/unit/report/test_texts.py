@@ -6,13 +6,22 @@ from pathlib import Path
 import pytest
 
 import report
-from report.texts import CLAIM_TEXTS, DIFFERENCE_TEXTS, MODE_NAMES, NOUNS, WORDS, Text
+from report.texts import (
+    ATTRIBUTE_TEXTS,
+    CLAIM_TEXTS,
+    DIFFERENCE_TEXTS,
+    MODE_NAMES,
+    NOUNS,
+    WORDS,
+    Text,
+)
 from tests.support.report_data import MadeUpLab
 
 TEXTS = {
     **WORDS,
     **MODE_NAMES,
     **CLAIM_TEXTS,
+    **ATTRIBUTE_TEXTS,
     **{f"{key}, name": texts.name for key, texts in DIFFERENCE_TEXTS.items()},
     **{f"{key}, why": texts.why for key, texts in DIFFERENCE_TEXTS.items()},
 }
