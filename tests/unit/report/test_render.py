@@ -36,6 +36,13 @@ def test_each_trace_is_linked_to_its_page_or_without_pages_to_its_data(lab_data,
     assert set(re.findall(r"http\S+/traces?/\S+$", markdown, re.MULTILINE)) == traces
 
 
+def test_ids_can_be_copied(lab_data):
+    page = render_html(lab_data.report())
+    for trace_id in {*lab_data.trace_ids[:3], lab_data.trace_ids[-1]}:
+        assert f'data-copy="{trace_id}"' in page
+    assert f"{lab_data.trace_ids[0]} {WORDS['copy_id'].en}" in PageWords(page, "en").text
+
+
 def test_two_traces_are_not_compared_in_jaeger(lab_data):
     """Its comparison finds spans by service and name, so that each would differ by 100 %."""
     report = lab_data.report()
