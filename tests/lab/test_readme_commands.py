@@ -7,11 +7,13 @@ import pytest
 from compare_traces import read_trace, span_tree
 from send_requests import send
 from tests.support.commands import REPOSITORY, wait_for
+from tests.support.contract import CARS
 from tests.support.terminal import Terminal
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 MANUAL, *OTHERS = [block for block in BLOCKS if "server_" in block]
+CONTINUE_TRACE, FAIL_QUERY = [block for block in BLOCKS if "curl" in block]
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,15 @@ def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
     root = span_tree(trace)[0]
     assert (root["service"], root["kind"]) == (service, "server")
     assert root["parent"] == response["span_id"]
+
+
+def test_a_trace_of_ones_own_is_continued(lab):
+    assert "Volvo" in lab.ssh(CONTINUE_TRACE)
+    trace_id, span_id = re.search(r"00-(\w+)-(\w+)-01", CONTINUE_TRACE).groups()
+    trace = wait_for(lambda: read_trace(lab.jaeger, trace_id))
+    assert span_tree(trace)[0]["parent"] == span_id
+
+
+def test_a_query_fails_without_the_database_and_succeeds_with_it_again(lab):
+    assert "Internal Server Error" in lab.ssh(FAIL_QUERY)
+    assert [lab.status(unit) for unit in CARS] == [200] * len(CARS)

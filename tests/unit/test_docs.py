@@ -29,6 +29,16 @@ RUN_BY = {
         "tests/lab/test_readme_commands.py",
         '"make local PROGRAMS=jaeger"',
     ),
+    "curl -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' "
+    "http://127.0.0.1:8082/cars": (
+        "tests/lab/test_readme_commands.py",
+        "lab.ssh(CONTINUE_TRACE)",
+    ),
+    "sudo mv /var/lib/car-app/cars.db /tmp; curl http://127.0.0.1:8083/cars; "
+    "sudo mv /tmp/cars.db /var/lib/car-app": (
+        "tests/lab/test_readme_commands.py",
+        "lab.ssh(FAIL_QUERY)",
+    ),
     "make destroy": ("tests/lab/conftest.py", 'must_make("destroy")'),
     "ansible-playbook -i inventory/hosts.yml playbooks/teardown.yml": (
         "tests/lab/test_teardown.py",
