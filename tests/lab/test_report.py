@@ -23,14 +23,14 @@ def test_make_report_shows_the_live_traces(lab, visit, request):
     assert output.startswith("# One request")
     assert file.as_uri() in output
     trace_ids = re.findall(r"/traces?/([0-9a-f]{32})\n", output)
-    assert len(trace_ids) == 4
+    assert len(trace_ids) == 7
     page = visit(file)
     assert_waterfalls_on_one_axis(page)
     assert_chain_on_its_own_axis(page)
     for trace_id, waterfall in zip(trace_ids, page.locator(".waterfall").all(), strict=True):
         live = read_trace(f"http://{lab.address}:16686", trace_id)
-        assert len(live["spans"]) == len(waterfall.locator("summary").all())
-        assert span_tree(live)[0]["name"] in waterfall.locator("summary").first.inner_text()
+        assert len(live["spans"]) == len(waterfall.locator(".span > summary").all())
+        assert span_tree(live)[0]["name"] in waterfall.locator(".span > summary").first.inner_text()
     made_claims = [text for key, text in CLAIM_TEXTS.items() if key not in NOT_MADE]
     for text in [*made_claims, *(texts.why for texts in DIFFERENCE_TEXTS.values())]:
         for part in re.split(r"\{\w+\}", text.en):

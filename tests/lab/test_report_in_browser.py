@@ -47,7 +47,7 @@ def test_a_span_shows_its_attributes(file, visit, action):
 def test_the_keyboard_reaches_the_language_each_span_and_each_link(file, visit):
     page = visit(file)
     reached = set()
-    for _ in range(60):
+    for _ in range(200):
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate(
@@ -87,6 +87,29 @@ def test_the_page_opens_in_the_browsers_language(file, visit, locale, language):
     assert page.evaluate("document.documentElement.lang") == language
     heading = page.get_by_role("heading", level=1).inner_text()
     assert heading == getattr(WORDS["title"], language)
+
+
+def test_a_language_chosen_by_hand_is_kept(file, visit):
+    page = visit(file)
+    page.get_by_text("Русский", exact=True).click()
+    page.reload()
+    assert page.evaluate("document.documentElement.lang") == "ru"
+
+
+def test_an_id_is_copied_by_its_button(file, visit):
+    page = visit(file)
+    button = page.locator(".copy").last
+    button.click()
+    assert page.evaluate("getSelection().toString()") == button.get_attribute("data-copy")
+    assert "done" in button.get_attribute("class")
+
+
+@pytest.mark.parametrize(("width", "are_open"), [(360, False), (1280, True)])
+def test_the_code_is_folded_on_a_phone(file, visit, width, are_open):
+    page = visit(file, width=width)
+    assert {diff.evaluate("diff => diff.open") for diff in page.locator(".diff").all()} == {
+        are_open
+    }
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)

@@ -31,7 +31,7 @@ def assert_waterfalls_on_one_axis(page: Page) -> None:
 def assert_chain_on_its_own_axis(page: Page) -> None:
     section = page.locator("section[aria-labelledby=chain]")
     axis = box(section.locator(".ticks"))
-    spans = section.locator("summary").all()
+    spans = section.locator(".span > summary").all()
     assert len(spans) == len(CHAIN_MODES)
     outer = axis
     for span, mode in zip(spans, CHAIN_MODES, strict=True):
