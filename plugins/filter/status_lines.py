@@ -29,11 +29,11 @@ def has_pages(page: str) -> bool:
 def first_step(page: str, endpoint: dict[str, Any]) -> list[str]:
     """Return a line that says which Jaeger answers and what to open first; none if none answers.
 
-    `page` is Jaeger's page, `endpoint` its endpoint facts.
+    `page` is Jaeger's page, `endpoint` its endpoint facts, which a host without Jaeger has not.
     """
-    version = f"Jaeger {endpoint['version']}"
     if not page:
         return []
+    version = f"Jaeger {endpoint['version']}"
     if has_pages(page):
         address = endpoint["outside_url"] + endpoint["page"]
         return [f"{version} has its pages: open {address} first, choose a service, Find Traces."]

@@ -151,6 +151,10 @@ def test_the_first_step_depends_on_whether_jaeger_has_pages(page, lines):
     assert first_step(page, JAEGER_PAGE) == lines
 
 
+def test_a_host_without_jaeger_has_no_first_step():
+    assert first_step("", {}) == []
+
+
 @pytest.mark.parametrize("xdg_cache_home", ["", "/srv/cache"])
 def test_the_cache_is_in_the_users_cache_folder(monkeypatch, xdg_cache_home):
     monkeypatch.setenv("HOME", "/home/me")
