@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from send_requests import send
 from tests.support import contract
 from tests.support.commands import must_run, run
 from tests.support.lab import Lab
 from tests.support.machine import assert_restored, machine_state
 from tests.support.state import host_state
+from tests.support.terminal import Terminal
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,6 +70,18 @@ def disk(lab) -> Iterator[Lab]:
     yield lab
     lab.must_play(contract.JAEGER)
     lab.ssh("rm -r /var/lib/jaeger")
+
+
+@pytest.fixture(scope="module")
+def jaeger_alone(clone, mirror) -> Iterator[str]:
+    """Jaeger without a host, by README's command; the address of its query API."""
+    url = "http://127.0.0.1:16686"
+    local = Terminal(clone, "make local PROGRAMS=jaeger")
+    # It may have to build Jaeger.
+    local.read_until(lambda: send({"url": url}, 5)["status"] == 200, 900)
+    yield url
+    local.sendintr()
+    local.exit_code()
 
 
 @pytest.fixture(scope="session")

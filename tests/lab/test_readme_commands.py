@@ -16,24 +16,12 @@ MANUAL, *OTHERS = [block for block in BLOCKS if "server_" in block]
 CONTINUE_TRACE, FAIL_QUERY = [block for block in BLOCKS if "curl" in block]
 
 
-@pytest.fixture(scope="module")
-def jaeger(clone, mirror):
-    """Jaeger alone, by README's command; the address of its query API."""
-    url = "http://127.0.0.1:16686"
-    local = Terminal(clone, "make local PROGRAMS=jaeger")
-    # It may have to build Jaeger.
-    local.read_until(lambda: send({"url": url}, 5)["status"] == 200, 900)
-    yield url
-    local.sendintr()
-    local.exit_code()
-
-
 @pytest.mark.parametrize(
     "script",
     [MANUAL, *OTHERS, MANUAL.replace("manual", "programmatic")],
     ids=["manual", "automatic by flags", "automatic by variables", "programmatic"],
 )
-def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
+def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger_alone, script):
     service = re.findall(r"(server_\w+)\.py", script)[-1]
     server = Terminal(clone, script.strip())
     responses = []
@@ -44,7 +32,7 @@ def test_each_script_runs_by_itself_and_sends_its_trace(clone, jaeger, script):
 
     server.read_until(answers)
     response = responses[-1]
-    trace = wait_for(lambda: read_trace(jaeger, response["trace_id"]))
+    trace = wait_for(lambda: read_trace(jaeger_alone, response["trace_id"]))
     server.sendintr()
     server.exit_code()
     root = span_tree(trace)[0]

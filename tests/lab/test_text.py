@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ import pytest
 from compare_traces import read_trace, span_tree
 from send_requests import send
 from tests.support.commands import REPOSITORY, must_run, wait_for
-from tests.support.terminal import Terminal, restore_signals
+from tests.support.terminal import restore_signals
 
 BIN = REPOSITORY / ".venv-app/bin"
-JAEGER = "http://127.0.0.1:16686"
 FLAGS = (
     *("--traces_exporter", "otlp", "--metrics_exporter", "none"),
     *("--service_name", "server_automatic", "--exporter_otlp_endpoint", "http://localhost:4317"),
@@ -27,16 +25,7 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def _jaeger(clone, mirror) -> Iterator[None]:
-    terminal = Terminal(clone, "make local PROGRAMS=jaeger")
-    terminal.read_until(lambda: send({"url": JAEGER}, 5)["status"] == 200, 900)
-    yield
-    terminal.sendintr()
-    terminal.exit_code()
-
-
-def record(programs: Path, mode: str, folder: Path) -> list[dict]:
+def record(jaeger: str, programs: Path, mode: str, folder: Path) -> list[dict]:
     """Start a program in a folder with its own database, request /cars, and return its spans."""
     shutil.copy(REPOSITORY / "app/db.py", folder)
     shutil.copy(programs / f"server_{mode}.py", folder)
@@ -56,14 +45,14 @@ def record(programs: Path, mode: str, folder: Path) -> list[dict]:
         finally:
             program.send_signal(signal.SIGINT)
             output = program.communicate(timeout=60)[0]
-    [root] = wait_for(lambda: read_twice(response["trace_id"]))
+    [root] = wait_for(lambda: read_twice(jaeger, response["trace_id"]))
     assert root["parent"] == response["span_id"], output
     return flatten(root)
 
 
-def read_twice(trace_id: str) -> list[dict]:
+def read_twice(jaeger: str, trace_id: str) -> list[dict]:
     """Return the roots of a trace once two readings agree; until then an empty list."""
-    first, second = (span_tree(read_trace(JAEGER, trace_id) or {"spans": []}) for _ in range(2))
+    first, second = (span_tree(read_trace(jaeger, trace_id) or {"spans": []}) for _ in range(2))
     return first if first == second else []
 
 
@@ -83,12 +72,11 @@ def describe(span: dict) -> str:
     return f"{'  ' * span['depth']}{span['service']}: {span['name']} [{span['kind']}]"
 
 
-@pytest.mark.usefixtures("_jaeger")
 @pytest.mark.parametrize("mode", COMMANDS)
-def test_a_server_records_what_the_texts_program_records(tmp_path, mode):
+def test_a_server_records_what_the_texts_program_records(jaeger_alone, tmp_path, mode):
     # In the same folder, because the instrumentation names a query after the database's file.
-    text = record(REPOSITORY / "tests/text", mode, tmp_path)
-    ours = record(REPOSITORY / "app", mode, tmp_path)
+    text = record(jaeger_alone, REPOSITORY / "tests/text", mode, tmp_path)
+    ours = record(jaeger_alone, REPOSITORY / "app", mode, tmp_path)
     assert [describe(span) for span in ours] == [describe(span) for span in text]
     for theirs, own in zip(text, ours, strict=True):
         assert theirs["attributes"].keys() <= own["attributes"].keys(), own["name"]

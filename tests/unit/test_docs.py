@@ -26,7 +26,7 @@ RUN_BY = {
     "make local": ("tests/lab/test_local.py", 'Terminal(clone, "make local")'),
     "make verify-local": ("tests/lab/test_local.py", '"make", "verify-local"'),
     "make local PROGRAMS=jaeger": (
-        "tests/lab/test_readme_commands.py",
+        "tests/lab/conftest.py",
         '"make local PROGRAMS=jaeger"',
     ),
     "curl -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' "
