@@ -29,11 +29,14 @@ def trace_requests(
     ]
 
 
+def to_chain(endpoint: dict[str, str]) -> dict[str, Any]:
+    return {"title": endpoint["name"], "url": f"{endpoint['url']}/chain"}
+
+
 def chain_request(endpoints: list[dict[str, str]]) -> dict[str, Any]:
     """Return a request to the first mode's /chain, whose trace has spans of every mode."""
-    first = endpoints[0]
     services = [f"server_{endpoint['mode']}" for endpoint in endpoints]
-    return {"title": first["name"], "url": f"{first['url']}/chain", "services": services}
+    return {**to_chain(endpoints[0]), "services": services}
 
 
 def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -44,18 +47,11 @@ def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
     pages: list[dict[str, Any]] = [
         {"title": e["name"], "mode": e["mode"], "url": e["url"] + e["page"]} for e in endpoints
     ]
-    first = endpoints[0]
-    chain = {
-        "title": first["name"],
-        "case": "chain",
-        "url": f"{first['url']}/chain",
-        "service": f"server_{first['mode']}",
-        "resource": {},
-    }
+    service = f"server_{endpoints[0]['mode']}"
     return [
         *({**page, "case": "cars"} for page in pages),
         *({**page, "case": "database_error"} for page in pages),
-        chain,
+        {**to_chain(endpoints[0]), "case": "chain", "service": service, "resource": {}},
     ]
 
 

@@ -85,7 +85,7 @@ def test_a_run_gives_the_database_back_to_its_user(lab, record_setup, change):
 
 @pytest.mark.parametrize("removed", ["user", "group"])
 def test_a_run_creates_a_removed_user_anew(lab, record_setup, removed):
-    """The user of the services, or its group, was removed, and its id was taken since
+    """The services' user or its group was removed, and another user took its id
     `site.yml` runs"""
     uid, gid = lab.ssh("id -u car-app; id -g car-app").split()
     remove = "userdel --force car-app" if removed == "user" else "groupdel --force car-app"

@@ -169,10 +169,10 @@ class MadeUpLab:
         cases = ["cars"] * len(self.modes) + ["database_error"] * len(self.modes) + ["chain"]
         modes = [*(mode.key for mode in [*self.modes, *self.modes]), None]
         responses = []
-        for i, tree in enumerate(trees, 1):
-            caller = f"{i:016x}"
-            response = {"trace_id": self.trace_ids[i - 1], "span_id": caller}
-            responses.append({**response, "case": cases[i - 1], "mode": modes[i - 1]})
+        for trace_id, tree, case, mode in zip(self.trace_ids, trees, cases, modes, strict=True):
+            caller = trace_id[16:]
+            response = {"trace_id": trace_id, "span_id": caller, "case": case, "mode": mode}
+            responses.append(response)
             tree[0]["parent"] = tree[0]["parent"] or caller
             if tree[0]["parent"] == caller and self.warns:
                 tree[0]["warnings"] = [f"invalid parent span IDs={caller}"]
