@@ -89,7 +89,7 @@ verify-local: .venv/.complete ## compare the traces of `make local` with the exp
 
 .PHONY: test
 test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like Linux
-	@pytest tests/lab
+	@pytest tests/lab --numprocesses=2 --dist=loadgroup
 
 .PHONY: test-unit
 test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)

@@ -27,6 +27,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        # The tests of a file, or of several that share ports, run one after another on one lab.
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if {"record_result", "record_setup"} & set(item.fixturenames):
             item.add_marker("measured")
 
@@ -56,9 +59,9 @@ def mirror() -> Path:
 
 
 @pytest.fixture(scope="session")
-def clone() -> Path:
-    """A copy of the repository with nothing but what git tracks."""
-    clone = REPOSITORY / ".test/otel-lab"
+def clone(worker_id) -> Path:
+    """A copy of the repository with nothing but what git tracks, for each process of pytest."""
+    clone = REPOSITORY / ".test" / worker_id / "otel-lab"
     # A killed run leaves its machines too.
     for folder in ".lab", ".second":
         if (clone / folder).exists():

@@ -15,6 +15,8 @@ from tests.support.commands import assert_failed, assert_same, must_run, run, wa
 from tests.support.contract import VERSION
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.xdist_group("ports on loopback")
+
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LISTENERS = {
     *(("tcp", port) for port in (4317, 4318, 5778, 14250, 14268, 14269, 16685, 16686)),
