@@ -19,6 +19,8 @@ PYTHON := python3
 N := 10
 # 1: only to the first mode's /chain, which goes through all three.
 CHAIN := 0
+# The other systems that `make lab` installs beside Jaeger, such as "prometheus zipkin", or "all".
+BACKENDS :=
 # The programs that `make local` starts; all if empty.
 PROGRAMS :=
 on_lab := ansible-playbook -i .lab/inventory.yml
@@ -36,7 +38,7 @@ help: ## list these commands
 
 .PHONY: lab
 lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it
-	@ansible-playbook lab/create.yml
+	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
 	@$(on_lab) site.yml $(write_proof)
 	@$(on_lab) playbooks/traffic.yml -e traffic_requests=1
 	@out=$$($(write_status) --skip-tags traces) || { echo "$$out" >&2; exit 1; }

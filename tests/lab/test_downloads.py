@@ -16,7 +16,7 @@ from tests.support.server import certificate, serving
 
 NOT_INSTALLED = "Jaeger 1.58.0 was not installed; the running version was left unchanged."
 # The tasks that a message names.
-DOWNLOAD = "Download the archive and its signature"
+DOWNLOAD = "Download and check the release's files"
 VERIFY_SIGNATURE = "Verify the signature"
 UNPACK = "Unpack the release atomically"
 
@@ -118,7 +118,8 @@ def test_a_bad_download_leaves_the_running_version(release, record_result, fault
         release,
         step,
         reason,
-        f"Check that jaeger_release_url ({release.url}) serves {release.archive[1:]}",
+        f"Check that jaeger_release_url ({release.url}) serves "
+        f"{release.signature[1:]} and {release.archive[1:]} completely",
         f"that jaeger_signing_key ({release.key}) is the key that signed it",
     )
     record_result(f"{fault}: {reason}")

@@ -1,6 +1,7 @@
 """Settings: each reaches what it is for, and what a dry run with another one tells."""
 
 import re
+import shlex
 
 from compare_traces import DIRECT
 from tests.support import contract
@@ -55,6 +56,18 @@ def test_jaegers_page_offers_neither_archive_nor_monitor(lab):
     """The memory store archives into itself, and there are no metrics to monitor."""
     hidden = '{"archiveEnabled":false,"monitor":{"menuEnabled":false}}'
     assert f"JAEGER_CONFIG = {hidden};" in page_of_jaeger(lab)
+
+
+def test_jaegers_pages_may_come_from_files_on_the_host(lab):
+    folder = "/opt/jaeger-ui"
+    page = "<title>Jaeger UI</title><script>const JAEGER_CONFIG = DEFAULT_CONFIG;</script>"
+    lab.ssh(f"mkdir {folder} && echo {shlex.quote(page)} > {folder}/index.html")
+    flag = f"--query.static-files={folder}"
+    with playbook_with(lab, contract.JAEGER, jaeger_extra_args=[flag]):
+        assert "JAEGER_CONFIG = {" in page_of_jaeger(lab, "/trace/1")
+        status = unfold(lab.must_play(contract.STATUS))
+    lab.ssh(f"rm -r {folder}")
+    assert f"Jaeger {contract.VERSION} has its pages: open {lab.jaeger}/ first" in status
 
 
 def test_every_part_follows_jaegers_base_path(lab, tmp_path):

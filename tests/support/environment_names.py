@@ -73,8 +73,17 @@ def jaeger_names(usage: str) -> set[str]:
     return {re.sub("[.-]", "_", flag).upper() for flag in flags if flag != "help"} | set(listed)
 
 
+# Of which parts the drop-in environment.conf of a role consists.
+ENVIRONMENT_FILES = {
+    "car_app": ["car_app/files/environment.conf"],
+    "jaeger": ["common/files/environment_go.conf", "jaeger/files/environment.conf"],
+    "otel_collector": ["common/files/environment_go.conf"],
+    "prometheus": ["common/files/environment_go.conf"],
+}
+
+
 def unset_names(role: str) -> set[str]:
     """Return the names that a role's drop-in environment.conf unsets."""
-    text = (REPOSITORY / f"roles/{role}/files/environment.conf").read_text()
+    text = "".join((REPOSITORY / "roles" / path).read_text() for path in ENVIRONMENT_FILES[role])
     settings = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", "")
     return set(" ".join(re.findall(r"^UnsetEnvironment=(.+)", settings, re.MULTILINE)).split())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import REPOSITORY
-from tests.support.environment_names import app_names, unset_names
+from tests.support.environment_names import ENVIRONMENT_FILES, app_names, unset_names
 
 CAR_APP = REPOSITORY / "roles/car_app"
 PROXIES = {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
@@ -41,7 +41,7 @@ def test_the_units_set_or_unset_every_name_that_the_packages_read(site_packages)
     assert unset_names("car_app") & own == set()
 
 
-@pytest.mark.parametrize("role", ["car_app", "jaeger"])
+@pytest.mark.parametrize("role", ENVIRONMENT_FILES)
 def test_no_proxy_is_inherited(role):
     assert unset_names(role) >= PROXIES
 
