@@ -3,11 +3,12 @@
 import json
 import logging
 import os
-from time import sleep
+from contextlib import contextmanager
+from time import perf_counter, sleep
 from urllib.request import Request, urlopen
 
 from flask import Flask, g, jsonify, request
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.wsgi import collect_request_attributes
 from opentelemetry.propagate import extract, inject
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 from db import Car, engine
 
 # OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
-provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_manual"}))
+resource = Resource.create({SERVICE_NAME: "server_manual"})
+provider = TracerProvider(resource=resource)
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
@@ -45,6 +47,42 @@ app.logger.setLevel(logging.INFO)
 
 tracer = trace.get_tracer("server_manual")
 
+# Metrics, where they are wanted: without a provider, counter and histogram do nothing.
+if os.environ.get("OTEL_METRICS_EXPORTER") == "otlp":
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+
+meter = metrics.get_meter("server_manual")
+requests_counter = meter.create_counter("cars.requests", unit="{request}")
+duration_histogram = meter.create_histogram("http.server.duration", unit="ms")
+
+
+@contextmanager
+def measure(route):
+    """Count a request and record its duration, within its span, whose trace becomes an exemplar."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        requests_counter.add(1, {"http.route": route})
+        duration_histogram.record((perf_counter() - start) * 1000, {"http.route": route})
+
+
+# Logs, where they are wanted: each record is sent too, with the ids of the current trace and span.
+if os.environ.get("OTEL_LOGS_EXPORTER") == "otlp":
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    logger_provider = LoggerProvider(resource=resource)
+    logger_provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    app.logger.addHandler(LoggingHandler(logger_provider=logger_provider))
+
 # How long each of the two functions sleeps.
 SLEEP_SECONDS = float(os.environ.get("CAR_APP_SLEEP_SECONDS", "0.5"))
 
@@ -59,7 +97,7 @@ def server_request():
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
         attributes=collect_request_attributes(request.environ),
-    ) as span:
+    ) as span, measure("/cars"):
         g.request_span = span
         # The session is not held while the functions sleep.
         with Session(engine) as session:
@@ -89,7 +127,7 @@ def chain():
         context=extract(request.headers),
         kind=trace.SpanKind.SERVER,
         attributes=collect_request_attributes(request.environ),
-    ) as span:
+    ) as span, measure("/chain"):
         g.request_span = span
         services = [app.name]
         if NEXT_URL:

@@ -22,12 +22,34 @@ from sqlalchemy.orm import Session
 from db import Car, engine
 
 # OTLPSpanExporter sends to http://localhost:4317, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
-provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "server_programmatic"}))
+resource = Resource.create({SERVICE_NAME: "server_programmatic"})
+provider = TracerProvider(resource=resource)
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
-# Adds the ids of the current trace and span to every log line, without exporting the log.
-LoggingInstrumentor().instrument(set_logging_format=True, enable_log_auto_instrumentation=False)
+# Metrics, where they are wanted: the libraries below find the provider and measure every request.
+if os.environ.get("OTEL_METRICS_EXPORTER") == "otlp":
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+    from opentelemetry.metrics import set_meter_provider
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+    set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+
+# Logs, where they are wanted: the library below finds the provider and sends every record too.
+if send_logs := os.environ.get("OTEL_LOGS_EXPORTER") == "otlp":
+    from opentelemetry._logs import set_logger_provider
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    logger_provider = LoggerProvider(resource=resource)
+    logger_provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(logger_provider)
+
+# Adds the ids of the current trace and span to every log line.
+LoggingInstrumentor().instrument(set_logging_format=True, enable_log_auto_instrumentation=send_logs)
 
 app = Flask(__name__)
 app.logger.setLevel(logging.INFO)
