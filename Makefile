@@ -91,11 +91,11 @@ verify-local: .venv/.complete ## compare the traces of `make local` with the exp
 
 .PHONY: test
 test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like Linux
-	@pytest tests/lab --numprocesses=2 --dist=loadgroup
+	@pytest tests/lab --numprocesses=2 --dist=loadfile
 
 .PHONY: test-unit
 test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)
-	@pytest tests/unit
+	@pytest tests/unit --numprocesses=2
 
 .PHONY: reliability
 reliability: .venv/.complete .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux

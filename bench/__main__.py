@@ -8,13 +8,18 @@ import argparse
 import json
 from datetime import UTC, datetime
 
-from bench import installation, load, processor, spans
+from bench import installation, load, processor, signals, spans
 from bench.results import current_commit, machine, missing, resumable, write_page
 from tests.support.commands import REPOSITORY
 
 RESULTS = REPOSITORY / "bench/results.json"
 PAGE = REPOSITORY / "docs/performance.md"
-COMPARISONS = [*installation.COMPARISONS, *load.COMPARISONS, *spans.COMPARISONS]
+COMPARISONS = [
+    *installation.COMPARISONS,
+    *load.COMPARISONS,
+    *spans.COMPARISONS,
+    *signals.COMPARISONS,
+]
 BENCHMARKS = {
     "P1": installation.first_run,
     "P2": installation.second_run,
@@ -22,6 +27,8 @@ BENCHMARKS = {
     "P4": load.latency,
     "P5": spans.intake,
     "P6": installation.four_hosts,
+    "P8": signals.through_collector,
+    "P9": signals.three_signals,
     "cost": processor.cost,
     "profile": processor.profile,
 }

@@ -78,6 +78,19 @@ def wait_until_saved(lab: Lab, count: int, send: Callable[[], float]) -> float:
     return result
 
 
+def sent_spans(senders: int) -> int:
+    """Return how many spans SEND sends."""
+    return senders * TRACES_PER_SENDER * SPANS_PER_REQUEST
+
+
+def max_rate(rate: Callable[[int], float]) -> float:
+    """Return the rate with as many senders as lose no span."""
+    for senders in SENDERS[:-1]:
+        with suppress(SpansLostError):
+            return rate(senders)
+    return rate(SENDERS[-1])
+
+
 def intake(rounds: int) -> dict[str, Any]:
     """Compare the spans per second that the shipped Jaeger takes with those of the bare program."""
     runs: dict[str, list[tuple[int, int]]] = {unit: [] for unit in START}
@@ -87,7 +100,7 @@ def intake(rounds: int) -> dict[str, Any]:
         lab.ssh("systemctl stop jaeger")
 
         def rate(unit: str, senders: int) -> float:
-            count = senders * TRACES_PER_SENDER * SPANS_PER_REQUEST
+            count = sent_spans(senders)
 
             def send() -> float:
                 start = time.monotonic()
@@ -102,13 +115,8 @@ def intake(rounds: int) -> dict[str, Any]:
                 runs[unit].append((senders, round(int(kibibytes) / 1024)))
                 lab.ssh(f"systemctl stop {unit}")
 
-        def max_rate(unit: str) -> float:
-            for senders in SENDERS[:-1]:
-                with suppress(SpansLostError):
-                    return rate(unit, senders)
-            return rate(unit, SENDERS[-1])
-
-        pairs = interleave("P5", rounds, *(partial(max_rate, unit) for unit in START))
+        sides = (partial(max_rate, partial(rate, unit)) for unit in START)
+        pairs = interleave("P5", rounds, *sides)
     limits = {
         unit: {"min_senders": min(found)[0], "max_memory_mib": max(memory for _, memory in found)}
         for unit, found in runs.items()

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from report.source import Diff, compare, without_docstring
-from report.texts import MODE_NAMES, WORDS, Text
+from report.texts import MODE_NAMES, NOUNS, WORDS, Text
 from report.traces import Span, Trace, merge_intervals
 from report.waterfall import Axis, own_attributes
 
@@ -109,6 +109,21 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class OtherSystem:
+    """A system beside Jaeger in which each mode's trace was found."""
+
+    name: str
+    urls: list[str]  # For each mode.
+    spans: list[int]  # For each mode; none where the system has only an exemplar of the trace.
+
+    @property
+    def links(self) -> list[tuple[Text, str]]:
+        """For each mode, what was found, and its address."""
+        found = [NOUNS["spans"].count(count) for count in self.spans]
+        return list(zip(found or [WORDS["exemplar"]] * len(self.urls), self.urls, strict=True))
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the report shows, whatever its format."""
 
@@ -118,6 +133,7 @@ class Report:
     chain: Trace  # Of a request that went through all modes.
     costs: list[Cost]
     costs_run: dict[str, Any]  # Its date, and the machine that it ran on.
+    other_systems: list[OtherSystem]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Report":
@@ -129,6 +145,9 @@ class Report:
                           which it names as "mode"), "database_error" (in the same order, or none)
                           or "chain" (one, of a request that went through all modes)
         span_trees        for each response, the root nodes of its trace, as in `compare_traces`
+        other_systems     those that have the modes' traces too, or none: [{"name": "Zipkin",
+                          "urls": [address for each mode], "spans": [number for each mode]}];
+                          without numbers a system has exemplars of the traces
         log               the lines of the services' log
         units, modules    for each mode, the text of its systemd unit (or null) and of its module
         costs             null, or what bench/ measured:
@@ -164,7 +183,8 @@ class Report:
         ]
         jaeger = data["jaeger_url"], data["jaeger_has_pages"]
         [chain] = traces["chain"]
-        return cls(*jaeger, modes, chain, costs, run)
+        others = [OtherSystem(**system) for system in data["other_systems"]]
+        return cls(*jaeger, modes, chain, costs, run, others)
 
     @cached_property
     def by_key(self) -> dict[str, Mode]:

@@ -27,9 +27,6 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        # The tests of a file, or of several that share ports, run one after another on one lab.
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if {"record_result", "record_setup"} & set(item.fixturenames):
             item.add_marker("measured")
 

@@ -17,7 +17,7 @@ def exemplar_trace_ids(answer: dict[str, Any]) -> list[str]:
 
 
 def grown_services(answer: dict[str, Any], earlier: dict[str, Any]) -> list[str]:
-    """Return the services whose counter is higher in an answer of Prometheus than in an earlier one.
+    """Return the services whose counter is higher in an answer than in an earlier one.
 
     Both are the JSON of /api/v1/query for a counter by `service_name`. One that was not there
     yet counts as 0.

@@ -6,7 +6,7 @@ import pytest
 
 from send_requests import send
 from tests.support import contract
-from tests.support.commands import must_run, run
+from tests.support.commands import exclusive, must_run, run
 from tests.support.lab import Lab
 from tests.support.machine import assert_restored, machine_state
 from tests.support.state import host_state
@@ -76,12 +76,13 @@ def disk(lab) -> Iterator[Lab]:
 def jaeger_alone(clone, mirror) -> Iterator[str]:
     """Jaeger without a host, by README's command; the address of its query API."""
     url = "http://127.0.0.1:16686"
-    local = Terminal(clone, "make local PROGRAMS=jaeger")
-    # It may have to build Jaeger.
-    local.read_until(lambda: send({"url": url}, 5)["status"] == 200, 900)
-    yield url
-    local.sendintr()
-    local.exit_code()
+    with exclusive("ports"):
+        local = Terminal(clone, "make local PROGRAMS=jaeger")
+        # It may have to build Jaeger.
+        local.read_until(lambda: send({"url": url}, 5)["status"] == 200, 900)
+        yield url
+        local.sendintr()
+        local.exit_code()
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.commands import assert_failed, assert_same, must_run, run, wait_for
+from tests.support.commands import (
+    assert_failed,
+    assert_same,
+    exclusive,
+    must_run,
+    run,
+    wait_for,
+)
 from tests.support.contract import VERSION
 from tests.support.terminal import Terminal
-
-pytestmark = pytest.mark.xdist_group("ports on loopback")
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LISTENERS = {
@@ -78,7 +83,9 @@ def start(clone: Path) -> Terminal:
 
 @pytest.fixture(scope="module", autouse=True)
 def _ports_are_free():
-    assert_same(taken(), [], "ports in use")
+    with exclusive("ports"):
+        assert_same(taken(), [], "ports in use")
+        yield
 
 
 @pytest.fixture(scope="module")

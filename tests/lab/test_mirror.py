@@ -8,9 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from architectures import GO_ARCHITECTURES
-from tests.support.commands import REPOSITORY, assert_failed, assert_no_change, assert_same, run
+from tests.support.commands import (
+    REPOSITORY,
+    assert_failed,
+    assert_no_change,
+    assert_same,
+    must_run,
+    run,
+)
 from tests.support.contract import (
     BUILD_MIRROR,
     MIRROR_SOURCE,
@@ -99,6 +107,22 @@ def test_a_signature_is_valid_until_a_byte_changes(mirror, tmp_path, architectur
         file.seek(1_000_000)
         file.write(bytes([byte ^ 1]))
     assert not has_valid_signature(mirror, altered, tmp_path)
+
+
+def test_the_collector_has_the_layout_and_the_sums_of_its_release(tmp_path):
+    folder, _ = build_mirror(mirror_architectures=[NATIVE], mirror_collector=True)
+    version = yaml.safe_load((REPOSITORY / "roles/otel_collector/defaults/main.yml").read_text())[
+        "otel_collector_version"
+    ]
+    download = folder / f"download/v{version}"
+    archive = download / f"otelcol-contrib_{version}_linux_{NATIVE}.tar.gz"
+    sums = "opentelemetry-collector-releases_otelcol-contrib_checksums.txt"
+    check = ["sha256sum", "--check", "--strict", "--ignore-missing", sums]
+    assert f"{archive.name}: OK" in must_run(*check, cwd=download)
+    must_run("tar", "-xzf", archive, "-C", tmp_path)
+    assert must_run(tmp_path / "otelcol-contrib", "--version").endswith(f" {version}\n")
+    output = build_mirror(mirror_architectures=[NATIVE], mirror_collector=True)[1]
+    assert_no_change(output)
 
 
 def test_a_second_run_changes_nothing(mirror):

@@ -10,8 +10,6 @@ from tests.support.commands import REPOSITORY, wait_for
 from tests.support.contract import CARS
 from tests.support.terminal import Terminal
 
-pytestmark = pytest.mark.xdist_group("ports on loopback")
-
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 MANUAL, *OTHERS = [block for block in BLOCKS if "server_" in block]

@@ -27,6 +27,9 @@ PROXY = (
 CERTIFICATE = (
     "{} is {}, but must be the path of a PEM certificate on the controller. Nothing was changed."
 )
+UNWANTED = (
+    "{} is otlp, but Jaeger takes only traces, and the {} would be lost. Nothing was changed."
+)
 GUARDED = "reverse_proxy_password=no-secret {}"
 PAIR = (
     "reverse_proxy_certificate is {} and reverse_proxy_certificate_key is {}, but both must be "
@@ -57,6 +60,11 @@ SETTINGS = {
     "jaeger_collector_otlp_http_host_port=127.0.0.1:4317": "jaeger_collector_otlp_grpc_host_port "
     "and jaeger_collector_otlp_http_host_port have the same port, 4317. "
     "Nothing was changed. Give each its own port.",
+    "jaeger_prometheus_url=prometheus": "jaeger_prometheus_url is prometheus, but must be a URL "
+    "with scheme and port, such as http://127.0.0.1:9090, or empty. Nothing was changed.",
+    "car_app_metrics_exporter=otlp": UNWANTED.format("car_app_metrics_exporter", "metrics"),
+    "car_app_logs_exporter=otlp": UNWANTED.format("car_app_logs_exporter", "log records"),
+    "car_app_traces_sampler_arg=2": "car_app_traces_sampler_arg is 2, but must be from 0 to 1.",
     "jaeger_archive_sha256=123abc": "jaeger_archive_sha256 is 123abc, but a SHA-256 sum has "
     "64 lowercase hexadecimal digits. Nothing was changed. Correct it, or leave it empty",
     "jaeger_download_proxy=proxy:3128": PROXY.format("jaeger_download_proxy", "proxy:3128"),

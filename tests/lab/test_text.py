@@ -13,8 +13,6 @@ from send_requests import send
 from tests.support.commands import REPOSITORY, must_run, wait_for
 from tests.support.terminal import restore_signals
 
-pytestmark = pytest.mark.xdist_group("ports on loopback")
-
 BIN = REPOSITORY / ".venv-app/bin"
 FLAGS = (
     *("--traces_exporter", "otlp", "--metrics_exporter", "none"),

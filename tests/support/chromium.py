@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from tests.support.commands import must_run
+from tests.support.commands import exclusive, must_run
 
 Visit = Callable[..., Page]
 
@@ -16,9 +16,10 @@ Visit = Callable[..., Page]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
-    if not shutil.which("chromium"):
-        install = "apt-get install -qq --no-install-recommends chromium fonts-noto-core"
-        must_run("sh", "-c", f"apt-get update -qq && {install}")
+    with exclusive("chromium"):
+        if not shutil.which("chromium"):
+            install = "apt-get install -qq --no-install-recommends chromium fonts-noto-core"
+            must_run("sh", "-c", f"apt-get update -qq && {install}")
     with sync_playwright() as playwright:
         # By default it would connect to its vendor, and root has no sandbox.
         browser = playwright.chromium.launch(

@@ -1,11 +1,13 @@
 """Commands run to their end, and conditions waited for."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +51,16 @@ def wait_for(condition: Callable[[], T | None], seconds: float = 30) -> T:
             raise TimeoutError(f"still {value!r} after {seconds} s")
         time.sleep(0.1)
     return value
+
+
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """Wait until no other process of these tests uses what `name` stands for."""
+    folder = REPOSITORY / ".test"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def unfold(text: str) -> str:

@@ -6,6 +6,7 @@ VERSION = "1.57.0"
 
 JAEGER = "playbooks/jaeger.yml"
 CAR_APP = "playbooks/car_app.yml"
+OTEL_COLLECTOR = "playbooks/otel_collector.yml"
 REVERSE_PROXY = "playbooks/reverse_proxy.yml"
 VERIFY = "playbooks/verify.yml"
 STATUS = "playbooks/status.yml"

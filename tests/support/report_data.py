@@ -144,6 +144,15 @@ class MadeUpLab:
         self.chain_roots = [chain_root()]
         self.jaeger_has_pages = False
         self.warns = True
+        zipkin, prometheus = "http://10.0.0.2:9411", "http://10.0.0.2:9090"
+        self.other_systems: list[dict[str, Any]] = [
+            {
+                "name": "Zipkin",
+                "urls": [f"{zipkin}/zipkin/traces/{trace_id}" for trace_id in self.trace_ids[:3]],
+                "spans": [3, 3, 3],
+            },
+            {"name": "Prometheus", "urls": [f"{prometheus}/consoles/cars.html"] * 3, "spans": []},
+        ]
         self.costs: dict[str, Any] | None = {
             "date": "2026-11-24",
             "machine": {"cpu": "Example", "cores": 2},
@@ -184,6 +193,11 @@ class MadeUpLab:
             "jaeger_url": "http://10.0.0.2:16686",
             "jaeger_has_pages": self.jaeger_has_pages,
             "costs": self.costs,
+            "other_systems": [
+                {key: value[: len(self.modes)] for key, value in system.items() if key != "name"}
+                | {"name": system["name"]}
+                for system in self.other_systems
+            ],
             "responses": responses,
             "span_trees": trees,
             "log": log,

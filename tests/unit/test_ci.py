@@ -41,7 +41,8 @@ def workflow_commands() -> set[str]:
 def test_the_workflow_runs_every_command_of_ci_run():
     expected = made((REPOSITORY / ".ci/run").read_text())
     lab_tests = {command for command in expected if command.startswith("pytest tests/lab ")}
-    assert {"pre-commit run --all-files", "pytest tests/unit"} < expected
+    assert "pre-commit run --all-files" in expected
+    assert any(command.startswith("pytest tests/unit ") for command in expected)
     assert len(lab_tests) == 1
     # Two jobs divide the lab tests; the next test tells that none is left out.
     missing = expected - lab_tests - workflow_commands()

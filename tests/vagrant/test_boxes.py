@@ -135,6 +135,19 @@ def test_a_box_that_is_named_is_used(clone, provider):
     assert "Loading metadata for box 'bento/debian-12'" in output
 
 
+def test_an_unknown_system_is_refused_before_anything_changes(clone):
+    output = up(clone, "virtualbox", "amd64", OTEL_LAB_BACKENDS="prometheus kibana")
+    assert 'OTEL_LAB_BACKENDS is "prometheus kibana", but may name prometheus, zipkin' in output
+    assert "Bringing machine" not in output
+
+
+@pytest.mark.parametrize("backends", ["zipkin", "all"])
+def test_the_named_systems_make_a_valid_vagrantfile(clone, backends):
+    environment = {"OTEL_LAB_BACKENDS": backends}
+    valid = run("vagrant", "validate", "--ignore-provider", cwd=clone, env=environment)
+    assert valid.stdout.endswith("Vagrantfile validated successfully.\n")
+
+
 def test_the_vagrantfile_is_valid_without_any_provider(clone):
     valid = run("vagrant", "validate", "--ignore-provider", cwd=clone)
     assert valid.stdout.endswith("Vagrantfile validated successfully.\n")

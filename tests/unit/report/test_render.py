@@ -10,13 +10,14 @@ from report.texts import WORDS
 from tests.support.page_words import PageWords
 from tests.support.report_data import CHAIN_MODES, cost
 
-JAEGER = "http://10.0.0.2:16686"
+HOST = "http://10.0.0.2:"
+JAEGER = f"{HOST}16686"
 
 
 def test_the_page_is_self_contained(lab_data):
     page = render_html(lab_data.report())
     addresses = PageWords(page, "en").addresses
-    assert [address for address in addresses if not address.startswith(("#", JAEGER))] == []
+    assert [address for address in addresses if not address.startswith(("#", HOST))] == []
     assert not re.search(r"url\(|@import|<(link|iframe|img)\b", page)
 
 
@@ -28,12 +29,31 @@ def test_each_trace_is_linked_to_its_page_or_without_pages_to_its_data(lab_data,
     addresses = PageWords(render_html(report), "en").addresses
     markdown = render_markdown(report, "en")
     traces = {f"{JAEGER}/{path}/{trace_id}" for trace_id in lab_data.trace_ids}
-    linked = {address for address in addresses if re.search(r"/traces?/", address)}
+    linked = {address for address in addresses if re.search(rf"{JAEGER}.*/traces?/", address)}
     to_spans = {address for address in linked if "uiFind" in address}
     assert linked - to_spans == traces
     spans = [*report.chain.spans, *(span for mode in report.modes for span in mode.trace.spans)]
     assert {span.span_id for span in spans if has_pages} <= {a[-16:] for a in to_spans}
-    assert set(re.findall(r"http\S+/traces?/\S+$", markdown, re.MULTILINE)) == traces
+    assert set(re.findall(rf"{JAEGER}\S*/traces?/\S+$", markdown, re.MULTILINE)) == traces
+
+
+def test_other_systems_are_linked_with_what_they_have(lab_data):
+    links = [url for system in lab_data.other_systems for url in system["urls"]]
+    report = lab_data.report()
+    page = PageWords(render_html(report), "en")
+    markdown = render_markdown(report, "ru")
+    assert set(links) <= set(page.addresses)
+    assert "Zipkin" in page.text
+    assert f"| Zipkin | [3 спана]({links[0]}) |" in markdown
+    assert f"| Prometheus | [экземпляр]({links[-1]}) |" in markdown
+
+
+def test_without_other_systems_there_is_no_section_about_them(lab_data):
+    lab_data.other_systems = []
+    report = lab_data.report()
+    title = WORDS["other_systems"].en
+    assert title not in PageWords(render_html(report), "en").text
+    assert title not in render_markdown(report, "en")
 
 
 def test_ids_can_be_copied(lab_data):

@@ -1,0 +1,218 @@
+"""The collector and the systems behind it: what it accepted is not lost, whatever fails."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from compare_traces import DIRECT
+from tests.support import contract
+from tests.support.commands import wait_for
+from tests.support.contract import CARS, OTEL_COLLECTOR
+from tests.support.lab import Lab, failure_output, other_process, playbook_with
+from tests.support.load import failed, load, lost, results, wait_for_more
+
+PROGRAM = "/usr/local/bin/otelcol-contrib"
+
+
+@pytest.fixture(scope="module")
+def backends(lab) -> Iterator[Lab]:
+    """The lab with the collector and every system behind it; at the end it is made anew."""
+    lab.must_make("lab", "BACKENDS=all")
+    yield lab
+    lab.must_make("destroy")
+    lab.must_make("lab")
+
+
+def in_zipkin(lab: Lab, trace_id: str) -> bool:
+    """Return whether Zipkin has the trace, so that the collector accepted it."""
+    try:
+        with DIRECT.open(f"http://{lab.address}:9411/api/v2/trace/{trace_id}", timeout=10) as got:
+            return len(json.load(got)) > 0
+    except OSError:
+        return False
+
+
+def journal(lab: Lab, unit: str) -> str:
+    return lab.ssh(f"journalctl --no-pager --output=cat --unit={unit}")
+
+
+@pytest.fixture
+def running(backends) -> Iterator[Lab]:
+    """The host, on which a test must not restart the collector."""
+    process = backends.main_process("otelcol-contrib")
+    yield backends
+    assert backends.main_process("otelcol-contrib") == process, "the collector was restarted"
+
+
+def test_status_lists_each_system(backends):
+    output = backends.must_play(contract.STATUS)
+    for name in "otel-collector", "prometheus-ui", "zipkin-ui":
+        assert f"{name} http://" in output
+
+
+def test_monitor_has_the_metrics_of_every_service(backends):
+    for unit in CARS:
+        assert backends.send(unit)["status"] == 200
+    services = "&".join(f"service=server_{unit.removeprefix('car-')}" for unit in CARS)
+    period = f"endTs={time.time():.0f}000&lookback=600000&step=5000&ratePer=600000"
+
+    def rates() -> list[float]:
+        with DIRECT.open(f"{backends.jaeger}/api/metrics/calls?{services}&{period}") as got:
+            metrics = json.load(got)["metrics"]
+        points = [point for metric in metrics for point in metric["metricPoints"]]
+        values = [point["gaugeValue"]["doubleValue"] for point in points]
+        return values if len(metrics) == len(CARS) else []
+
+    assert any(wait_for(rates, 60))
+
+
+def test_a_console_shows_every_service_and_leads_to_its_traces(backends):
+    with DIRECT.open(f"http://{backends.address}:9090/consoles/cars.html", timeout=10) as page:
+        text = page.read().decode()
+    for unit in CARS:
+        assert f"<td>server_{unit.removeprefix('car-')}</td>" in text
+    assert "/api/v1/query_exemplars" in text
+
+
+def test_a_trace_that_was_accepted_survives_a_killed_collector(backends, record_result):
+    """The collector is killed (SIGKILL) while Jaeger is away
+    Every trace that it had accepted is in Jaeger afterwards"""
+    backends.ssh("systemctl stop jaeger")
+    try:
+        sent = [backends.send(unit) for unit in CARS * 10]
+        for response in sent:
+            wait_for(lambda trace_id=response["trace_id"]: in_zipkin(backends, trace_id))
+        backends.ssh("systemctl kill --signal=KILL otelcol-contrib")
+    finally:
+        backends.ssh("systemctl start jaeger")
+    assert lost(backends, sent) == []
+    record_result(f"{len(sent)} traces, none lost")
+
+
+def test_a_minute_without_jaeger_loses_no_trace_and_fails_no_request(backends, record_result):
+    """Behind the collector, Jaeger is stopped for 60 s at 20 requests a second
+    No request fails, every trace arrives, and the collector's journal names the address"""
+    # In memory, Jaeger itself would lose what it had.
+    with playbook_with(backends, contract.JAEGER, jaeger_span_storage_type="badger"):
+        with load(backends) as sent:
+            wait_for_more(sent)
+            backends.ssh("systemctl stop jaeger")
+            # The fault itself is a time.
+            time.sleep(60)
+            backends.ssh("systemctl start jaeger")
+            wait_for_more(sent)
+        responses = results(sent)
+        assert failed(responses) == {}
+        assert lost(backends, responses) == []
+    assert "127.0.0.1:14317: connect: connection refused" in journal(backends, "otelcol-contrib")
+    record_result(f"{len(responses)} requests, none lost")
+
+
+def test_a_full_disk_under_the_queue_loses_nothing_that_was_accepted(backends, record_result):
+    """The disk of the collector's queue is full while Jaeger is away
+    The app answers, the collector says so, and what it accepted before arrives"""
+    folder = "/var/lib/otelcol-contrib"
+    mount = f"mount -t tmpfs -o size=2M,mode=0700,uid=$(id -u otelcol-contrib) none {folder}"
+    backends.ssh(f"systemctl stop otelcol-contrib jaeger; {mount}; systemctl start otelcol-contrib")
+    try:
+        early = [backends.send(unit) for unit in CARS]
+        for response in early:
+            wait_for(lambda trace_id=response["trace_id"]: in_zipkin(backends, trace_id))
+        backends.ssh(f"dd if=/dev/zero of={folder}/fill bs=64k 2>/dev/null || true")
+        with load(backends) as sent:
+            wait_for(lambda: "no space left" in journal(backends, "otelcol-contrib"), 120)
+        assert failed(results(sent)) == {}
+        backends.ssh(f"rm {folder}/fill; systemctl start jaeger")
+        assert lost(backends, early) == []
+        response = backends.send("car-manual")
+        wait_for(lambda: backends.has_trace(response["trace_id"]), 60)
+    finally:
+        backends.ssh(f"systemctl stop otelcol-contrib; umount {folder}")
+        backends.ssh("systemctl start jaeger otelcol-contrib")
+    record_result(f"{len(sent)} requests meanwhile, none failed; all accepted traces arrived")
+
+
+SETTINGS = {
+    "otel_collector_version=1.0.0": "otel_collector_version is 1.0.0, but a release of the "
+    "collector has three numbers.",
+    "otel_collector_queue_max=1": "otel_collector_queue_max is 1, but must be 16 or more.",
+    "otel_collector_jaeger_endpoint=localhost": "otel_collector_jaeger_endpoint is localhost, "
+    "but must be a URL with scheme and port",
+    "otel_collector_logs_endpoint=http://127.0.0.1": "otel_collector_logs_endpoint is "
+    "http://127.0.0.1, but must be a URL with a path",
+    '{"otel_collector_backends": ["prometheus"]}': 'otel_collector_backends is ["prometheus"], '
+    "so no system would get the traces.",
+    '{"otel_collector_tail_sampling_policies": [{"name": "a", "type": "none"}]}': "The collector's "
+    "new configuration was not installed; the running one was left unchanged. otelcol-contrib "
+    "0.161.0 refused it:",
+}
+
+
+@pytest.mark.parametrize(("setting", "message"), SETTINGS.items(), ids=SETTINGS)
+def test_a_wrong_setting_is_refused_and_the_collector_goes_on(running, setting, message):
+    failure_output(running.play(OTEL_COLLECTOR, "--extra-vars", setting), message)
+
+
+def test_a_bad_download_leaves_the_running_version(running):
+    url = "http://127.0.0.1:1"
+    ran = running.play(
+        OTEL_COLLECTOR, otel_collector_version="0.162.0", otel_collector_release_url=url
+    )
+    failure_output(
+        ran,
+        "The OpenTelemetry Collector 0.162.0 was not installed; the running version was left "
+        "unchanged.",
+        f"Check that otel_collector_release_url ({url}) serves otelcol-contrib_0.162.0_linux_",
+    )
+
+
+def test_tail_sampling_keeps_what_a_policy_wants_and_counts_the_rest(backends):
+    errors = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+    policies = {"otel_collector_tail_sampling_policies": [errors]}
+    wait = {"otel_collector_tail_sampling_decision_wait": 1}
+    with playbook_with(backends, OTEL_COLLECTOR, **policies, **wait):
+        normal = backends.send("car-manual")
+        # The last service of the chain does not answer, which is an error in each one before it.
+        backends.ssh("systemctl stop car-automatic.socket car-automatic")
+        failing = backends.send("car-manual", "/chain")
+        backends.ssh("systemctl start car-automatic.socket car-automatic")
+        assert failing["status"] == 500
+        wait_for(lambda: backends.has_trace(failing["trace_id"]), 60)
+        assert not backends.has_trace(normal["trace_id"])
+
+        def exemplars() -> bool:
+            query = "query=traces_span_metrics_duration_milliseconds_bucket&start=0&end=9999999999"
+            url = f"http://{backends.address}:9090/api/v1/query_exemplars?{query}"
+            with DIRECT.open(url, timeout=10) as got:
+                return normal["trace_id"] in got.read().decode()
+
+        wait_for(exemplars, 60)
+
+
+def test_each_mode_sends_its_log_lines_where_something_takes_them(backends):
+    receiver = (
+        "{receivers: {otlp: {protocols: {http: {endpoint: 127.0.0.1:5318}}}}, "
+        "exporters: {debug: {verbosity: detailed}}, service: {telemetry: {metrics: {level: none}}, "
+        "pipelines: {logs: {receivers: [otlp], exporters: [debug]}}}}"
+    )
+    url = "http://127.0.0.1:5318/v1/logs"
+    with (
+        other_process(backends, f"{PROGRAM} '--config=yaml:{receiver}'", "log-receiver"),
+        playbook_with(backends, "site.yml", otel_collector_logs_endpoint=url),
+    ):
+        for unit in CARS:
+            trace_id = backends.send(unit)["trace_id"]
+            wait_for(lambda line=f"Trace ID: {trace_id}": line in journal(backends, "log-receiver"))
+
+
+def test_teardown_leaves_nothing_of_the_other_systems(backends):
+    backends.must_play(contract.TEARDOWN)
+    left = backends.ssh(
+        "ls -d /opt/zipkin /opt/otelcol-contrib /etc/otelcol-contrib /etc/prometheus/otel-lab"
+        " /var/lib/otelcol-contrib /var/lib/prometheus/otel-lab /usr/local/bin/otelcol-contrib"
+        " /usr/local/lib/* /etc/systemd/system/*.service.d /etc/systemd/system/zipkin.service"
+        " 2>/dev/null || true; getent passwd zipkin otelcol-contrib || true"
+    )
+    assert left.split() == [] or all("python" in line for line in left.split()), left
