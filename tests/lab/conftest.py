@@ -6,7 +6,7 @@ import pytest
 
 from send_requests import send
 from tests.support import contract
-from tests.support.commands import exclusive, must_run, run
+from tests.support.commands import exclusive, run
 from tests.support.lab import Lab
 from tests.support.machine import assert_restored, machine_state
 from tests.support.state import host_state
@@ -51,16 +51,11 @@ def second_host(lab) -> Iterator[Lab]:
     """Another new host on this machine, with nothing of the lab on it."""
     second = Lab(lab.clone, ".second")
     second.folder.mkdir(exist_ok=True)
-
-    def play(playbook: str):
-        ansible = lab.clone / ".venv/bin/ansible-playbook"
-        must_run(ansible, playbook, cwd=lab.clone, env={"OTEL_LAB_DIRECTORY": str(second.folder)})
-
     try:
-        play(contract.CREATE_HOSTS)
+        second.must_play_here(contract.CREATE_HOSTS)
         yield second
     finally:
-        play(contract.DESTROY_HOSTS)
+        second.must_play_here(contract.DESTROY_HOSTS)
 
 
 @pytest.fixture(scope="module")

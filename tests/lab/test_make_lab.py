@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.commands import assert_no_change, must_run, run, wait_for
-from tests.support.contract import ENDPOINTS
+from tests.support.contract import CREATE_HOSTS, DESTROY_HOSTS, ENDPOINTS
 
 
 def test_it_ends_with_the_state_and_address_of_every_service(made):
@@ -70,3 +70,11 @@ def test_two_hosts_do_not_disturb_each_other(lab, second_host):
     assert "Input/output error" not in lab.ssh("systemctl status car-manual --no-pager 2>&1")
     assert second_host.ssh("systemctl is-active car-manual") == "active\n"
     lab.must_make("status")
+
+
+def test_a_machine_whose_nspawn_was_killed_is_destroyed_all_the_same(second_host):
+    machine = second_host.variables()["lab_machine"]
+    must_run("kill", "-KILL", (second_host.folder / "lab/nspawn.pid").read_text().strip())
+    second_host.must_play_here(DESTROY_HOSTS)
+    assert machine not in must_run("ip", "-oneline", "link")
+    second_host.must_play_here(CREATE_HOSTS)
