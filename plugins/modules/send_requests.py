@@ -31,6 +31,11 @@ options:
     description: Seconds that a request may take.
     type: int
     default: 30
+  user_agent:
+    description:
+      - The requests' User-Agent. The lab's tail sampling keeps the traces of the default one.
+    type: str
+    default: otel-lab
   lock_database:
     description: Path of an SQLite database that is locked meanwhile; none if empty.
     type: str
@@ -105,13 +110,13 @@ def locked(path: str, command: list[str]) -> Iterator[None]:
         yield
 
 
-def send(request: dict[str, Any], timeout: float) -> dict[str, Any]:
+def send(request: dict[str, Any], timeout: float, user_agent: str = "otel-lab") -> dict[str, Any]:
     """Send a request (`url`, perhaps `method`); return its response, with the request's keys."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     message = urllib.request.Request(
         request["url"],
         method=request.get("method", "GET"),
-        headers={"traceparent": f"00-{trace_id}-{span_id}-01"},
+        headers={"traceparent": f"00-{trace_id}-{span_id}-01", "User-Agent": user_agent},
     )
     response = {**request, "trace_id": trace_id, "span_id": span_id, "status": 0, "error": ""}
     start = time.monotonic()
@@ -134,17 +139,19 @@ def main() -> None:
             "count": {"type": "int", "default": 1},
             "concurrency": {"type": "int", "default": 16},
             "timeout": {"type": "int", "default": 30},
+            "user_agent": {"type": "str", "default": "otel-lab"},
             "lock_database": {"type": "str", "default": ""},
             "lock_command": {"type": "list", "elements": "str", "default": []},
         }
     )
     requests = module.params["requests"] * module.params["count"]
+    timeout, user_agent = module.params["timeout"], module.params["user_agent"]
     try:
         with (
             locked(module.params["lock_database"], module.params["lock_command"]),
             ThreadPoolExecutor(module.params["concurrency"]) as pool,
         ):
-            responses = list(pool.map(lambda r: send(r, module.params["timeout"]), requests))
+            responses = list(pool.map(lambda r: send(r, timeout, user_agent), requests))
     except (sqlite3.OperationalError, RuntimeError) as error:
         module.fail_json(f"The database could not be locked, and nothing was sent: {error}")
     module.exit_json(changed=False, responses=responses)

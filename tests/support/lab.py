@@ -48,6 +48,12 @@ class Lab:
         """Run a playbook of the clone on the lab, successfully; return its output."""
         return must_run(*self.command(playbook, *arguments, **settings), cwd=self.clone)
 
+    def must_play_here(self, playbook: str) -> None:
+        """Run a playbook that creates or destroys the host, successfully."""
+        ansible = self.clone / ".venv/bin/ansible-playbook"
+        environment = {"OTEL_LAB_DIRECTORY": str(self.folder)}
+        must_run(ansible, playbook, cwd=self.clone, env=environment)
+
     def variables(self) -> dict[str, Any]:
         """Return the variables of the host in the inventory."""
         return yaml.safe_load(self.inventory.read_text())["all"]["hosts"][self.name]
@@ -69,7 +75,9 @@ class Lab:
 
     def send(self, unit: str, page: str = "/cars", timeout: float = 30) -> dict[str, Any]:
         """Send a request to a mode; return the response as `send_requests` does."""
-        return send({"url": self.url(unit).replace("/cars", page), "unit": unit}, timeout)
+        request = {"url": self.url(unit).replace("/cars", page), "unit": unit}
+        # Not the lab's own, whose traces tail sampling keeps.
+        return send(request, timeout, user_agent="test")
 
     def status(self, name: str) -> int:
         """Return the status of an endpoint's answer, 0 if there is none."""

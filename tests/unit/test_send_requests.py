@@ -20,6 +20,7 @@ def test_each_request_carries_its_own_traceparent(http_server):
         assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", header)
     assert sent == [f"00-{r['trace_id']}-{r['span_id']}-01" for r in responses]
     assert responses[0]["trace_id"] != responses[1]["trace_id"]
+    assert {request.headers["User-Agent"] for request in http_server.received} == {"otel-lab"}
     for response in responses:
         assert (response["status"], response["error"], response["title"]) == (200, "", "mine")
 
@@ -135,7 +136,7 @@ def test_the_module_sends_while_the_database_is_locked(
     path, is_locked = database
     found = []
     monkeypatch.setattr(
-        send_requests, "send", lambda request, timeout: found.append(is_locked()) or request
+        send_requests, "send", lambda request, *options: found.append(is_locked()) or request
     )
     run_module(send_requests, requests=[{}], lock_database=str(path))
     assert found == [True]
