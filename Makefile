@@ -99,7 +99,7 @@ test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neithe
 
 .PHONY: reliability
 reliability: .venv/.complete .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
-	@pytest -m measured --tables=docs tests/unit tests/lab
+	@pytest -m measured --long --tables=docs tests/unit tests/lab
 
 .PHONY: bench
 bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux

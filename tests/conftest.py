@@ -16,6 +16,9 @@ TABLES = pytest.StashKey[dict[str, Table]]()
 
 def pytest_addoption(parser):
     parser.addoption("--tables", help="write the results that the tests record into this folder")
+    parser.addoption(
+        "--long", action="store_true", help="let outages last 10 minutes rather than 1, and flood"
+    )
     parser.addoption("--pictures", help="take the report's pictures and put them into this folder")
 
 
@@ -25,10 +28,14 @@ def pytest_configure(config):
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if {"record_result", "record_setup"} & set(item.fixturenames):
             item.add_marker("measured")
+    if not config.getoption("--long"):
+        short = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in short])
+        items[:] = short
 
 
 def pytest_sessionfinish(session):

@@ -3,17 +3,29 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
 from compare_traces import DIRECT
 from tests.support import contract
-from tests.support.commands import wait_for
+from tests.support.commands import unfold, wait_for
 from tests.support.contract import CARS, OTEL_COLLECTOR
 from tests.support.lab import Lab, failure_output, other_process, playbook_with
-from tests.support.load import failed, load, lost, results, wait_for_more
+from tests.support.load import (
+    failed,
+    flood,
+    load,
+    lost,
+    peak_memory,
+    results,
+    wait_for_more,
+)
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
+SYSTEMS = ["jaeger", "prometheus", "zipkin"]
+SERVER_SPANS = 'sum(traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"})'
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +44,20 @@ def in_zipkin(lab: Lab, trace_id: str) -> bool:
             return len(json.load(got)) > 0
     except OSError:
         return False
+
+
+def all_in_zipkin(lab: Lab, responses: list[dict]) -> bool:
+    """Return whether Zipkin has the traces of all these requests."""
+    with ThreadPoolExecutor(8) as pool:
+        return all(pool.map(lambda response: in_zipkin(lab, response["trace_id"]), responses))
+
+
+def counted_requests(lab: Lab) -> int:
+    """Return how many server spans Prometheus has counted, 0 if none."""
+    url = f"http://{lab.address}:9090/api/v1/query?query={quote(SERVER_SPANS)}"
+    with DIRECT.open(url, timeout=10) as got:
+        samples = json.load(got)["data"]["result"]
+    return int(samples[0]["value"][1]) if samples else 0
 
 
 def journal(lab: Lab, unit: str) -> str:
@@ -91,23 +117,59 @@ def test_a_trace_that_was_accepted_survives_a_killed_collector(backends, record_
     record_result(f"{len(sent)} traces, none lost")
 
 
-def test_a_minute_without_jaeger_loses_no_trace_and_fails_no_request(backends, record_result):
-    """Behind the collector, Jaeger is stopped for 60 s at 20 requests a second
-    No request fails, every trace arrives, and the collector's journal names the address"""
+@pytest.fixture
+def outage(request) -> int:
+    """The seconds that an outage lasts."""
+    return 600 if request.config.getoption("--long") else 60
+
+
+def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
+    backends, outage, record_result
+):
+    """Jaeger, Prometheus and Zipkin are stopped for 10 minutes at 20 requests a second
+    No request fails; afterwards Jaeger and Zipkin have every trace, and Prometheus counts every
+    request; meanwhile `make status` names each system"""
     # In memory, Jaeger itself would lose what it had.
     with playbook_with(backends, contract.JAEGER, jaeger_span_storage_type="badger"):
+        counted = counted_requests(backends)
         with load(backends) as sent:
             wait_for_more(sent)
-            backends.ssh("systemctl stop jaeger")
+            backends.ssh(f"systemctl stop {' '.join(SYSTEMS)}")
+            stopped = time.monotonic()
+            status = backends.make("status")
             # The fault itself is a time.
-            time.sleep(60)
-            backends.ssh("systemctl start jaeger")
+            time.sleep(outage)
+            backends.ssh(f"systemctl start {' '.join(SYSTEMS)}")
             wait_for_more(sent)
         responses = results(sent)
         assert failed(responses) == {}
         assert lost(backends, responses) == []
-    assert "127.0.0.1:14317: connect: connection refused" in journal(backends, "otelcol-contrib")
+        # Zipkin's own memory ended with it.
+        later = [response for response in responses if response["at"] > stopped]
+        wait_for(lambda: all_in_zipkin(backends, later), 60)
+        wait_for(lambda: counted_requests(backends) - counted >= len(responses), 60)
+    for name in "jaeger-ui", "prometheus-ui", "zipkin-ui":
+        assert f"{name} does not answer at" in unfold(status.stdout)
+    lines = journal(backends, "otelcol-contrib")
+    for address in "127.0.0.1:14317", "127.0.0.1:9411":
+        assert f"{address}: connect: connection refused" in lines
     record_result(f"{len(responses)} requests, none lost")
+
+
+@pytest.mark.long
+def test_a_flood_of_spans_stays_within_each_memory_limit(backends, record_result):
+    """600 000 spans are sent to the collector as fast as it takes them
+    It and the systems stay within their limits, none is restarted, and no request fails"""
+    units = ["otelcol-contrib", *SYSTEMS]
+    processes = [backends.main_process(unit) for unit in units]
+    with load(backends, 5) as sent:
+        wait_for_more(sent, 10)
+        flood(backends)
+        wait_for_more(sent, 10)
+    assert failed(results(sent)) == {}
+    assert [backends.main_process(unit) for unit in units] == processes
+    peaks = {unit: f"{peak_memory(backends, unit)} MiB" for unit in units}
+    record_result(", ".join(f"{unit} {peak}" for unit, peak in peaks.items()))
 
 
 def test_a_full_disk_under_the_queue_loses_nothing_that_was_accepted(backends, record_result):
@@ -172,7 +234,8 @@ def test_tail_sampling_keeps_what_a_policy_wants_and_counts_the_rest(backends):
     errors = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
     policies = {"otel_collector_tail_sampling_policies": [errors]}
     wait = {"otel_collector_tail_sampling_decision_wait": 1}
-    with playbook_with(backends, OTEL_COLLECTOR, **policies, **wait):
+    # Its proof is kept too.
+    with playbook_with(backends, "site.yml", **policies, **wait):
         normal = backends.send("car-manual")
         # The last service of the chain does not answer, which is an error in each one before it.
         backends.ssh("systemctl stop car-automatic.socket car-automatic")

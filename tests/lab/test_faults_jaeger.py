@@ -1,6 +1,5 @@
 """Faults of Jaeger under load: it is stopped, killed, flooded, or has no room for its traces."""
 
-import shlex
 import time
 
 import pytest
@@ -8,7 +7,16 @@ import pytest
 from tests.support.commands import wait_for
 from tests.support.contract import CARS, JAEGER
 from tests.support.lab import Lab
-from tests.support.load import failed, load, lost, results, slowdown, wait_for_more
+from tests.support.load import (
+    failed,
+    flood,
+    load,
+    lost,
+    peak_memory,
+    results,
+    slowdown,
+    wait_for_more,
+)
 
 WORKERS = 2 * len(CARS)
 BATCH = 128  # Spans that a worker sends at once.
@@ -109,28 +117,6 @@ def test_a_full_disk_is_reported_and_ends_with_its_repair(disk, record_result):
     record_result(f"{len(sent)} requests answered meanwhile")
 
 
-# Sends batches of 500 spans by OTLP over HTTP, as fast as Jaeger takes them.
-FLOOD = """
-import json, os, threading, urllib.request
-def flood():
-    for _ in range(300):
-        spans = [{"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "flood",
-                  "startTimeUnixNano": "1", "endTimeUnixNano": "2",
-                  "attributes": [{"key": "k", "value": {"stringValue": "v" * 1000}}]}
-                 for _ in range(500)]
-        body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
-        message = urllib.request.Request("http://127.0.0.1:4318/v1/traces", body,
-                                         {"Content-Type": "application/json"})
-        try:
-            urllib.request.urlopen(message, timeout=30).read()
-        except OSError:
-            pass
-threads = [threading.Thread(target=flood) for _ in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-"""
-
-
 # Last, as it needs the traces in memory.
 def test_a_flood_of_spans_stays_within_the_memory_limit(disk, record_result):
     """600 000 spans are sent to Jaeger as fast as it takes them, which keeps a fraction of them
@@ -138,10 +124,9 @@ def test_a_flood_of_spans_stays_within_the_memory_limit(disk, record_result):
     disk.must_play(JAEGER)
     with load(disk, 5) as sent:
         wait_for_more(sent, 10)
-        disk.ssh(f"python3 -c {shlex.quote(FLOOD)}")
+        flood(disk)
         wait_for_more(sent, 10)
     assert failed(results(sent)) == {}
-    process = disk.main_process("jaeger")
-    peak = int(disk.ssh(f"awk '/VmHWM/ {{ print $2 }}' /proc/{process}/status")) // 1024
+    peak = peak_memory(disk, "jaeger")
     assert peak < 1024
     record_result(f"{peak} MiB at most, {len(sent)} requests answered")

@@ -1,5 +1,6 @@
 """Requests at a steady rate, and which of them and of their traces were lost."""
 
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,27 @@ from tests.support.contract import CARS
 from tests.support.lab import Lab
 
 Sent = list[Future[dict]]
+
+# Sends batches of 500 spans by OTLP over HTTP, as fast as they are taken.
+FLOOD = """
+import json, os, threading, urllib.request
+def flood():
+    for _ in range(300):
+        spans = [{"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "flood",
+                  "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+                  "attributes": [{"key": "k", "value": {"stringValue": "v" * 1000}}]}
+                 for _ in range(500)]
+        body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+        message = urllib.request.Request("http://127.0.0.1:4318/v1/traces", body,
+                                         {"Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(message, timeout=30).read()
+        except OSError:
+            pass
+threads = [threading.Thread(target=flood) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
 
 
 @contextmanager
@@ -77,3 +99,14 @@ def slowdown(responses: list[dict], since: float, until: float) -> float:
     for r in responses:
         seconds[r["unit"], since <= r["at"] < until].append(r["seconds"])
     return max(median(seconds[unit, True]) - median(seconds[unit, False]) for unit in CARS)
+
+
+def flood(lab: Lab) -> None:
+    """Send 600 000 spans from the host to its OTLP port, as fast as they are taken."""
+    lab.ssh(f"python3 -c {shlex.quote(FLOOD)}")
+
+
+def peak_memory(lab: Lab, unit: str) -> int:
+    """Return the most memory, in MiB, that a unit's main process has used."""
+    process = lab.main_process(unit)
+    return int(lab.ssh(f"awk '/VmHWM/ {{ print $2 }}' /proc/{process}/status")) // 1024
