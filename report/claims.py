@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from report.formatting import code_list, duration, number, percent
+from report.formatting import code_list, duration, number, percent, text_list
 from report.model import Mode, Report
+from report.source import only_sleep
 from report.texts import ATTRIBUTE_TEXTS, CLAIM_TEXTS, DIFFERENCE_TEXTS, NOUNS, Text
-from report.traces import Span
+from report.traces import Span, Trace
 
 MODES = ("manual", "programmatic", "automatic")
 LIBRARIES = ("programmatic", "automatic")
@@ -78,6 +79,12 @@ def check_database(report: Report, *libraries: Mode) -> Values | None:
     return {"spans": NOUNS["spans"].count(len(calls)), "time": total}
 
 
+@claim("combine_them", "lessons", MODES)
+def check_combine_them(report: Report, manual: Mode, *libraries: Mode) -> Values | None:
+    holds = check_functions(report, manual) and check_database(report, *libraries)
+    return {} if holds else None
+
+
 @claim("libraries_agree", "lessons", LIBRARIES)
 def check_libraries_agree(report: Report, one: Mode, other: Mode) -> Values | None:
     spans = NOUNS["spans"].count(len(one.trace.spans))
@@ -109,6 +116,13 @@ def check_durations_differ(report: Report) -> Values | None:
     return None if agree else values
 
 
+@claim("functions_sleep", "notes", ["manual"])
+def check_functions_sleep(report: Report, manual: Mode) -> Values | None:
+    names = unique_names(manual.functions)
+    holds = names and all(only_sleep(mode.module, names) for mode in report.modes)
+    return {"functions": code_list(names)} if holds else None
+
+
 @claim("callers_trace_goes_on", "notes")
 def check_callers_trace_goes_on(report: Report) -> Values | None:
     return None if check_callers_trace_ends(report) else {}
@@ -116,14 +130,27 @@ def check_callers_trace_goes_on(report: Report) -> Values | None:
 
 @claim("callers_trace_ends", "notes")
 def check_callers_trace_ends(report: Report) -> Values | None:
-    modes = [m.key for m in report.modes if m.root.parent_id != m.trace.caller_span_id]
-    return {"modes": ", ".join(modes)} if modes else None
+    modes = [m.in_mode for m in report.modes if m.root.parent_id != m.trace.caller_span_id]
+    return {"modes": text_list(modes)} if modes else None
 
 
 @claim("callers_span_is_not_recorded", "notes")
 def check_callers_span(report: Report) -> Values | None:
-    warnings = [warning for mode in report.modes for warning in mode.root.warnings]
-    return {} if any("invalid parent span IDs" in warning for warning in warnings) else None
+    warnings = ["\n".join(mode.root.warnings) for mode in report.modes]
+    return {} if all("invalid parent span IDs" in text for text in warnings) else None
+
+
+def failed_queries(failure: Trace) -> list[Span]:
+    return [s for s in failure.spans if s.is_failed and s.is_database_call and s.query]
+
+
+@claim("failure_waited", "failures", LIBRARIES)
+def check_failure_waited(report: Report, *libraries: Mode) -> Values | None:
+    failures = [mode.failure for mode in libraries if mode.failure]
+    waits = [(sum(s.duration for s in failed_queries(f)), f.root.duration) for f in failures]
+    # The query itself is short: if it took most of the request, that was the wait.
+    holds = waits and all(2 * wait > request for wait, request in waits)
+    return {"time": duration(max(waits)[0])} if holds else None
 
 
 @claim("failure_by_hand", "failures", ["manual"])
@@ -131,7 +158,7 @@ def check_failure_by_hand(report: Report, manual: Mode) -> Values | None:
     if not manual.failure or len(manual.failure.spans) != 1:
         return None
     root = manual.failure.root
-    holds = root.status == "error" and root.exceptions and "http.status_code" not in root.attributes
+    holds = root.is_failed and root.exceptions and "http.status_code" not in root.attributes
     return {"exception": root.exceptions[0]} if holds else None
 
 
@@ -139,8 +166,7 @@ def check_failure_by_hand(report: Report, manual: Mode) -> Values | None:
 def check_failure_by_libraries(report: Report, *libraries: Mode) -> Values | None:
     failures = [mode.failure for mode in libraries if mode.failure]
     for failure in failures:
-        failed = [span for span in failure.spans if span.is_database_call and span.query]
-        if not failure.root.exceptions or [span.status for span in failed] != ["error"]:
+        if not failure.root.exceptions or len(failed_queries(failure)) != 1:
             return None
     return {"status": failures[0].root.attributes.get("http.status_code")} if failures else None
 
@@ -215,11 +241,12 @@ def check_chain_ends_early(report: Report) -> Values | None:
 @claim("costs_differ", "costs")
 def check_costs_differ(report: Report) -> Values | None:
     costs = sorted((c for c in report.costs if c.mode), key=lambda cost: cost.extra_us)
+    modes = [cost.mode for cost in costs if cost.mode]
     # Telemetry that costs nothing, or less by measuring error, has no multiple.
     if not costs or not 0 < costs[0].extra_us < costs[-1].extra_us:
         return None
     times = number(costs[-1].extra_us / costs[0].extra_us)
-    values: Values = {"min": costs[0].name, "max": costs[-1].name}
+    values: Values = {"min": modes[0].in_mode, "max": modes[-1].in_mode}
     return {**values, "times": NOUNS["times"].count(times)}
 
 
@@ -261,7 +288,7 @@ def is_named_by_route(mode: Mode) -> bool:
 
 
 DIFFERENCES = [
-    Difference("first_span", lambda mode: mode.root.name, LIBRARIES, is_named_by_route),
+    Difference("server_span", lambda mode: mode.root.name, LIBRARIES, is_named_by_route),
     Difference("functions", lambda mode: ", ".join(unique_names(mode.functions)), ["manual"]),
     Difference(
         "covered_time",

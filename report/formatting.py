@@ -30,11 +30,16 @@ def percent(share: float) -> Text:
     return Text("{value}%", "{value}\N{NO-BREAK SPACE}%", {"value": value})
 
 
-def code_list(names: Sequence[str]) -> Text:
-    """Return one or more names as code, the last one after "and"."""
-    *others, last = [f"`{{name_{i}}}`" for i in range(len(names))]
+def text_list(texts: Sequence[Text]) -> Text:
+    """Return one or more texts as a list, the last one after "and"."""
+    *others, last = [f"{{text_{i}}}" for i in range(len(texts))]
     english, russian = (
         f"{', '.join(others)} {conjunction} {last}" if others else last
         for conjunction in ("and", "и")
     )
-    return Text(english, russian, {f"name_{i}": name for i, name in enumerate(names)})
+    return Text(english, russian, {f"text_{i}": text for i, text in enumerate(texts)})
+
+
+def code_list(names: Sequence[str]) -> Text:
+    """Return one or more names as a list of code."""
+    return text_list([Text("`{name}`", "`{name}`", {"name": name}) for name in names])

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from report.formatting import number
 from report.source import Diff, compare, without_docstring
-from report.texts import MODE_NAMES, NOUNS, WORDS, Text
+from report.texts import IN_MODES, MODE_NAMES, NOUNS, WORDS, Text
 from report.traces import Span, Trace, merge_intervals
 from report.waterfall import Axis, own_attributes
 
@@ -25,6 +26,11 @@ class Mode:
     @property
     def name(self) -> Text:
         return MODE_NAMES.get(self.key, Text(self.key, self.key))
+
+    @property
+    def in_mode(self) -> Text:
+        """Where something holds, as part of a sentence."""
+        return IN_MODES.get(self.key, self.name)
 
     @property
     def file(self) -> str:
@@ -98,6 +104,17 @@ class Cost:
     @property
     def name(self) -> Text:
         return self.mode.name if self.mode else WORDS["untraced"]
+
+    @property
+    def amounts(self) -> list[tuple[str, Text | str, Text | str]]:
+        """What the table has in columns: the key in WORDS, the unit and the value."""
+        unit = WORDS["microseconds"]
+        return [
+            ("cpu", unit, number(self.cpu_us)),
+            ("extra", unit, number(self.extra_us) if self.mode else "0"),
+            ("spans", "", str(self.spans)),
+            ("per_span", unit, number(self.extra_us_per_span) if self.mode else "\N{EN DASH}"),
+        ]
 
     @property
     def app_share(self) -> float:
@@ -207,6 +224,11 @@ class Report:
     @cached_property
     def failure_axis(self) -> Axis:
         return Axis(*(trace for _, trace in self.failures))
+
+    @property
+    def has_own_address(self) -> bool:
+        """Whether the links lead to Jaeger's host itself, and not to a reverse proxy."""
+        return self.jaeger_url.startswith("http://")
 
     @cached_property
     def chain_axis(self) -> Axis:

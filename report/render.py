@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from report.claims import evaluate, evaluate_attributes, evaluate_differences
-from report.formatting import number, percent
+from report.formatting import percent
 from report.model import Report
 from report.texts import LANGUAGES, NOUNS, WORDS, Text
 from report.waterfall import Bar, resources
@@ -46,7 +46,9 @@ def measured(report: Report) -> Text | str:
     run = report.costs_run
     if not report.costs:
         return ""
-    return WORDS["measured"].format(date=run["date"][:10], **run["machine"])
+    machine = run["machine"]
+    cores = NOUNS["cores"].count(machine["cores"])
+    return WORDS["measured"].format(date=run["date"][:10], cores=cores, cpu=machine["cpu"])
 
 
 def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
@@ -61,7 +63,6 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        number=number,
         percent=percent,
         css_percent="{:.4%}".format,
         text_bar=text_bar,

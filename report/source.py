@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +39,20 @@ def docstring_end(module: str) -> int:
 
 def without_docstring(module: str) -> str:
     return "\n".join(module.splitlines()[docstring_end(module) :])
+
+
+def only_sleep(module: str, names: Sequence[str]) -> bool:
+    """Return whether a module's functions of these names call nothing but sleep and each other."""
+    tree = ast.parse(module)
+    functions = [f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in names]
+    statements = [statement for function in functions for statement in function.body]
+    calls = {
+        ast.unparse(statement.value.func)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+        else ""
+        for statement in statements
+    }
+    return {f.name for f in functions} == set(names) and "sleep" in calls <= {"sleep", *names}
 
 
 def code_lines(module: str) -> list[Line]:

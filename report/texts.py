@@ -49,8 +49,8 @@ class Noun:
         return Text(english, self.ru[1 if few else 2])
 
     def count(self, amount: int | Text) -> Text:
-        """Return the number and the noun."""
-        text = "{amount} {noun}"
+        """Return the number and the noun, which no line break parts."""
+        text = "{amount}\N{NO-BREAK SPACE}{noun}"
         return Text(text, text, {"amount": amount, "noun": self.after(amount)})
 
 
@@ -66,6 +66,7 @@ _sections = yaml.safe_load(Path(__file__).with_name("texts.yml").read_text(encod
 WORDS = {key: Text(**text) for key, text in _sections["words"].items()}
 NOUNS = {key: Noun(**forms) for key, forms in _sections["nouns"].items()}
 MODE_NAMES = {key: Text(**text) for key, text in _sections["modes"].items()}
+IN_MODES = {key: Text(**text) for key, text in _sections["in_modes"].items()}
 CLAIM_TEXTS = {key: Text(**text) for key, text in _sections["claims"].items()}
 DIFFERENCE_TEXTS = {
     key: DifferenceTexts(name=Text(**texts["name"]), why=Text(**texts["why"]))

@@ -85,6 +85,10 @@ class Span:
         return bool({"db.system", "db.system.name"} & self.attributes.keys())
 
     @property
+    def is_failed(self) -> bool:
+        return self.status == "error"
+
+    @property
     def query(self) -> str:
         """The text of the database query on one line, or an empty string."""
         text = self.attributes.get("db.statement", self.attributes.get("db.query.text", ""))

@@ -64,8 +64,16 @@ class Axis:
         return [self.bar(trace, *gap) for gap in long]
 
     @property
-    def has_gaps(self) -> bool:
-        return any(self.gaps(trace) for trace in self.traces)
+    def legend(self) -> list[tuple[str, str]]:
+        """What needs an explanation: classes of the style sheet, and the key of WORDS."""
+        failed = any(span.is_failed for trace in self.traces for span in trace.spans)
+        hatched = {trace.root.is_failed for trace in self.traces if self.gaps(trace)}
+        entries = [
+            ("bar error", "failed", failed),
+            ("gap error", "failed_hatching", True in hatched),
+            ("gap", "hatching", False in hatched),
+        ]
+        return [(classes, key) for classes, key, is_shown in entries if is_shown]
 
     def rows(self, trace: Trace) -> list[Row]:
         return [

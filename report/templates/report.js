@@ -22,5 +22,14 @@ for (const button of document.querySelectorAll(".copy")) button.addEventListener
   document.execCommand("copy");
   button.classList.add("done");
 });
+// Paper has no folds to open.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = document.querySelectorAll(".diff:not([open])");
+  for (const diff of folded) diff.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const diff of folded) diff.open = false;
+});
 if (matchMedia("screen and (max-width: 900px)").matches)
   for (const diff of document.querySelectorAll(".diff")) diff.open = false;

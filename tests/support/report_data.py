@@ -85,16 +85,18 @@ def failed(root: Node) -> Node:
 
 
 def library_failure() -> Node:
-    query = span("SELECT cars.db", "client", SQLALCHEMY, 1300, 200, attributes=QUERY)
+    query = span("SELECT cars.db", "client", SQLALCHEMY, 1300, 5 * SECOND, attributes=QUERY)
     attributes = {"http.method": "GET", "http.status_code": "500"}
     children = [{**query, "status": "error"}]
-    return failed(span("GET /cars", "server", FLASK, 0, SECOND, children, attributes))
+    length = 5 * SECOND + 5000
+    return failed(span("GET /cars", "server", FLASK, 0, length, children, attributes))
 
 
 def manual_failure() -> Node:
     attributes = {"http.method": "GET"}
+    length = 5 * SECOND + 4000
     return failed(
-        span("server_request", "server", "server_manual", 0, SECOND, attributes=attributes)
+        span("server_request", "server", "server_manual", 0, length, attributes=attributes)
     )
 
 
@@ -151,13 +153,17 @@ class MadeUpLab:
                 "urls": [f"{zipkin}/zipkin/traces/{trace_id}" for trace_id in self.trace_ids[:3]],
                 "spans": [3, 3, 3],
             },
-            {"name": "Prometheus", "urls": [f"{prometheus}/consoles/cars.html"] * 3, "spans": []},
+            {
+                "name": "Prometheus",
+                "urls": [f"{prometheus}/consoles/cars.html#{id_}" for id_ in self.trace_ids[:3]],
+                "spans": [],
+            },
         ]
         self.costs: dict[str, Any] | None = {
             "date": "2026-11-24",
             "machine": {"cpu": "Example", "cores": 2},
             "modes": {
-                "untraced": cost(0),
+                "untraced": {**cost(0), "spans": 0},
                 **{key: cost(extra) for key, extra in zip(roots, (140, 340, 400), strict=True)},
             },
         }

@@ -64,7 +64,8 @@ def changes_claims(*keys):
 
 
 @changes_claims(
-    "only_manual_has_functions", "every_span_is_written", "why_functions", "why_covered_time"
+    *("only_manual_has_functions", "combine_them", "functions_sleep", "every_span_is_written"),
+    *("why_functions", "why_covered_time"),
 )
 def manual_has_no_functions(lab):
     lab.manual.root["children"] = []
@@ -72,7 +73,7 @@ def manual_has_no_functions(lab):
 
 @changes_claims(
     *("only_manual_has_functions", "why_functions", "libraries_agree", "libraries_differ"),
-    "why_covered_time",
+    *("combine_them", "why_covered_time"),
 )
 def programmatic_has_a_function(lab):
     function = span("some_func_one", "internal", "cars", 1500, 998_500)
@@ -80,7 +81,8 @@ def programmatic_has_a_function(lab):
 
 
 @changes_claims(
-    "only_libraries_have_the_database", "why_connection", "why_query", "every_span_is_written"
+    *("only_libraries_have_the_database", "combine_them", "every_span_is_written"),
+    *("why_connection", "why_query"),
 )
 def manual_has_the_database(lab):
     spans = copy.deepcopy(lab.programmatic.root["children"])
@@ -102,7 +104,17 @@ def automatic_does_not_mark_the_resource(lab):
     lab.automatic.root["resource"] = {}
 
 
-@changes_claims("callers_trace_goes_on", "callers_trace_ends")
+@changes_claims("functions_sleep")
+def a_function_works(lab):
+    lab.automatic.module = lab.automatic.module.replace("    some_func_two()", "    sorted([])")
+
+
+@changes_claims("functions_sleep")
+def a_module_has_other_functions(lab):
+    lab.programmatic.module = lab.programmatic.module.replace("some_func_two", "other_func")
+
+
+@changes_claims("callers_trace_goes_on", "callers_trace_ends", "callers_span_is_not_recorded")
 def automatic_ignores_the_caller(lab):
     lab.automatic.root["parent"] = "0"
 
@@ -112,7 +124,7 @@ def a_request_takes_longer(lab):
     lab.automatic.root["duration"] *= 2
 
 
-@changes_claims("why_http.route", "why_first_span")
+@changes_claims("why_http.route", "why_server_span")
 def automatic_does_not_record_the_route(lab):
     del lab.automatic.root["attributes"]["http.route"]
 
@@ -190,7 +202,12 @@ def the_manual_failure_has_a_status_code(lab):
     lab.manual.failure["attributes"]["http.status_code"] = "500"
 
 
-@changes_claims("failure_by_libraries")
+@changes_claims("failure_waited")
+def a_query_fails_at_once(lab):
+    lab.automatic.failure["children"][0]["duration"] = 200
+
+
+@changes_claims("failure_by_libraries", "failure_waited")
 def a_failing_query_has_no_status(lab):
     lab.automatic.failure["children"][0]["status"] = "unset"
 
@@ -200,7 +217,7 @@ def jaeger_does_not_warn(lab):
     lab.warns = False
 
 
-@changes_claims("old_conventions", "why_first_span")
+@changes_claims("old_conventions", "why_server_span")
 def a_mode_uses_the_stable_conventions(lab):
     attributes = lab.automatic.root["attributes"]
     attributes["http.request.method"] = attributes.pop("http.method")
@@ -235,8 +252,9 @@ def test_a_claim_that_the_data_does_not_support_is_withdrawn(lab_data, change, e
 def test_no_claim_is_made_of_a_missing_mode(lab_data, keys, expected):
     lab_data.modes = [mode for mode in lab_data.modes if mode.key in keys]
     assert made_claims(lab_data) == expected | {
-        *("only_manual_has_functions", "durations_agree", "callers_trace_goes_on"),
-        *("callers_span_is_not_recorded", "failure_by_hand", "old_conventions"),
+        *("only_manual_has_functions", "durations_agree", "functions_sleep"),
+        *("callers_trace_goes_on", "callers_span_is_not_recorded"),
+        *("failure_by_hand", "old_conventions"),
     }
 
 

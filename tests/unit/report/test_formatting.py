@@ -2,7 +2,8 @@
 
 import pytest
 
-from report.formatting import code_list, duration, number, percent
+from report.formatting import code_list, duration, number, percent, text_list
+from report.texts import Text
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -61,3 +62,8 @@ def test_a_number_has_three_digits(value, english, russian):
 )
 def test_names_are_listed_as_code(names, english, russian):
     assert languages(code_list(names)) == (english, russian)
+
+
+def test_texts_are_listed_in_each_language():
+    texts = [Text("one", "один"), Text("two", "два")]
+    assert languages(text_list(texts)) == ("one and two", "один и два")

@@ -5,6 +5,7 @@ import re
 import jinja2
 import pytest
 
+from report.model import Report
 from report.render import inline_markup, render_html, render_markdown
 from report.texts import WORDS
 from tests.support.page_words import PageWords
@@ -44,8 +45,8 @@ def test_other_systems_are_linked_with_what_they_have(lab_data):
     markdown = render_markdown(report, "ru")
     assert set(links) <= set(page.addresses)
     assert "Zipkin" in page.text
-    assert f"| Zipkin | [3 спана]({links[0]}) |" in markdown
-    assert f"| Prometheus | [экземпляр]({links[-1]}) |" in markdown
+    assert f"| Zipkin | [3\N{NO-BREAK SPACE}спана]({links[0]}) |" in markdown
+    assert f"| Prometheus | [экземпляр]({links[3]}) |" in markdown
 
 
 def test_without_other_systems_there_is_no_section_about_them(lab_data):
@@ -127,6 +128,33 @@ def test_costs_of_nothing_or_less_are_shown_as_measured(lab_data, extra_us):
     cpu_us = {0: "226", -5: "221", -226: "0.00"}[extra_us]
     assert f"| Manual | {cpu_us} |" in render_markdown(report, "en")
     assert WORDS["costs"].en in PageWords(render_html(report), "en").text
+
+
+def test_without_telemetry_nothing_is_measured_of_it(lab_data):
+    report = lab_data.report()
+    assert "| Untraced | 226 | 0 | 0 | \N{EN DASH} |" in render_markdown(report, "en")
+    assert "телеметрия на один спан, мкс\N{EN DASH}" in PageWords(render_html(report), "ru").text
+
+
+def test_a_mode_is_named_in_the_case_that_its_sentence_needs(lab_data):
+    lab_data.manual.root["parent"] = lab_data.automatic.root["parent"] = "0"
+    markdown = render_markdown(lab_data.report(), "ru")
+    assert "обходится в автоматическом режиме: в 2,86" in markdown
+    assert "не учтён в ручном режиме и в автоматическом режиме." in markdown
+
+
+@pytest.mark.parametrize(("url", "is_told"), [(JAEGER, True), ("https://lab", False)])
+def test_how_to_reach_a_host_is_told_unless_a_proxy_publishes_it(lab_data, url, is_told):
+    report = Report.from_json({**lab_data.data(), "jaeger_url": url})
+    for output in render_html(report), render_markdown(report, "en"):
+        assert ("the SSH command" in output) == is_told
+
+
+def test_the_switch_of_the_conventions_can_be_copied(lab_data):
+    report = lab_data.report()
+    command = "sudo systemctl restart car-automatic"
+    assert re.search(rf"^{command}$", render_markdown(report, "en"), re.MULTILINE)
+    assert re.search(rf"^{command}\n</pre> <button", render_html(report), re.MULTILINE)
 
 
 def test_a_missing_text_is_an_error(lab_data, monkeypatch):

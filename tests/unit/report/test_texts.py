@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 import report
+from report.render import measured
 from report.texts import (
     ATTRIBUTE_TEXTS,
     CLAIM_TEXTS,
     DIFFERENCE_TEXTS,
+    IN_MODES,
     MODE_NAMES,
     NOUNS,
     WORDS,
@@ -20,6 +22,7 @@ from tests.support.report_data import MadeUpLab
 TEXTS = {
     **WORDS,
     **MODE_NAMES,
+    **{f"in {key}": text for key, text in IN_MODES.items()},
     **CLAIM_TEXTS,
     **ATTRIBUTE_TEXTS,
     **{f"{key}, name": texts.name for key, texts in DIFFERENCE_TEXTS.items()},
@@ -43,7 +46,7 @@ def test_every_word_and_noun_is_used():
     for section, keys in ("words", WORDS), ("nouns", NOUNS):
         for key in keys:
             assert re.search(rf"\b{section}\.{key}\b|[\"']{key}[\"']", source), key
-    assert list(MODE_NAMES) == [mode.key for mode in MadeUpLab().modes]
+    assert list(MODE_NAMES) == list(IN_MODES) == [mode.key for mode in MadeUpLab().modes]
 
 
 @pytest.mark.parametrize(
@@ -63,4 +66,14 @@ def test_every_word_and_noun_is_used():
 )
 def test_a_noun_agrees_with_its_number(amount, english, russian):
     text = NOUNS["spans"].count(amount)
-    assert (text.in_language("en"), text.in_language("ru")) == (english, russian)
+    for language, expected in ("en", english), ("ru", russian):
+        assert text.in_language(language) == expected.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def test_a_number_of_cores_follows_its_preposition():
+    machine = {"cpu": "Example", "cores": 4}
+    lab = MadeUpLab()
+    lab.costs["machine"] = machine
+    for language, expected in ("en", "on 4_cores of"), ("ru", "на 4_ядрах процессора"):
+        text = measured(lab.report()).in_language(language).replace("\N{NO-BREAK SPACE}", "_")
+        assert f"{expected} Example" in text

@@ -30,8 +30,15 @@ def test_only_the_long_gaps_of_a_root_are_hatched(lab_data):
     for mode, expected in zip(report.modes, (0, 1, 1), strict=True):
         rows = report.axis.rows(mode.trace)
         assert [len(row.gaps) for row in rows] == [expected, 0, 0]
-    assert report.axis.has_gaps
-    assert not report.chain_axis.has_gaps
+
+
+def test_the_legend_explains_what_is_drawn_and_nothing_else(lab_data):
+    lab_data.automatic.failure["children"] = []
+    lab_data.programmatic.failure["status"] = "unset"
+    report = lab_data.report()
+    assert [key for _, key in report.axis.legend] == ["hatching"]
+    assert [key for _, key in report.failure_axis.legend] == ["failed", "failed_hatching"]
+    assert report.chain_axis.legend == []
 
 
 def test_a_bar_is_placed_by_its_share_of_the_axis(lab_data):
