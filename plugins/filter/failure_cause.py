@@ -6,18 +6,30 @@ from collections.abc import Callable
 
 # A line of `journalctl --output=short`: the program's name and what it said.
 LINE = re.compile(r"^\w+ +\d+ [\d:]+ \S+ ([^\s\[]+?)(?:\[\d+\])?: (.*)$")
+QUEUE = "a queue on its disk is broken"
 # What comes first says most. The message, which follows its kind, names the port, file or setting.
-KINDS = {
-    "a port is already in use": "address already in use",
-    "it used more memory than it may": "oom.kill",
-    "it may not do what it must": "permission denied|operation not permitted",
-    "its user or group does not exist": "failed at step (user|group)",
-    "a file is missing": "no such file|modulenotfounderror|failed at step (exec|chdir)",
-    "a setting is wrong": (
-        "unknown flag|invalid argument|unmarshal|cannot parse|could not parse|valueerror"
+KINDS = [
+    # What bbolt, which keeps the collector's queues, makes of a damaged file; of a short one, it is
+    # only in the stack.
+    (QUEUE, "exporter: (invalid database|checksum error)|panic: assertion failed: page"),
+    (QUEUE, r"^go\.etcd\.io/bbolt\.open\("),
+    ("a port is already in use", "address already in use"),
+    ("it used more memory than it may", "oom.kill"),
+    ("it may not do what it must", "permission denied|operation not permitted"),
+    ("its user or group does not exist", "failed at step (user|group)"),
+    ("a file is missing", "no such file|modulenotfounderror|failed at step (exec|chdir)"),
+    (
+        "a setting is wrong",
+        "unknown flag|invalid argument|unmarshal|cannot parse|could not parse|valueerror",
     ),
-    "it did not answer in time": "timed out",
-    "its last error was": r"error|fatal|panic|fail|cannot|could not|\bfull\b",
+    ("it did not answer in time", "timed out"),
+    ("its last error was", r"error|fatal|panic|fail|cannot|could not|\bfull\b"),
+]
+REMEDIES = {
+    QUEUE: (
+        "Move its folder away (mv /var/lib/otelcol-contrib /var/lib/otelcol-contrib.old); "
+        "what waits in it is lost."
+    ),
 }
 
 
@@ -42,10 +54,11 @@ def failure_cause(journal: str) -> str:
     own = [text for (name, _), text in zip(lines, messages, strict=True) if name != "systemd"]
     units = re.findall(r"(\S+\.(?:service|socket)): (?:Failed|start)", "\n".join(messages))
     subject = units[-1] if units else "A unit"
-    for kind, pattern in KINDS.items():
+    for kind, pattern in KINDS:
         for text in [*reversed(own), *reversed(messages)]:
             if re.search(pattern, text, re.IGNORECASE):
-                return f"{subject} did not start, because {kind}: {text.rstrip('.')}."
+                cause = f"{subject} did not start, because {kind}: {text.rstrip('.')}."
+                return f"{cause} {REMEDIES[kind]}" if kind in REMEDIES else cause
     return f"{subject} did not start, and its journal gives no reason."
 
 

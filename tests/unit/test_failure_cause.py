@@ -73,6 +73,46 @@ CASES = {
     ),
 }
 
+COLLECTOR = f"{TIME} otelcol-contrib[512]:"
+# What the collector wrote with a damaged file of its queue.
+QUEUES = {
+    "header": (
+        f'{COLLECTOR} Error: cannot start pipelines: failed to start "otlp_grpc/jaeger" exporter: '
+        "invalid database",
+        'Error: cannot start pipelines: failed to start "otlp_grpc/jaeger" exporter: '
+        "invalid database",
+    ),
+    "sum": (
+        f'{COLLECTOR} Error: cannot start pipelines: failed to start "zipkin" exporter: '
+        "checksum error",
+        'Error: cannot start pipelines: failed to start "zipkin" exporter: checksum error',
+    ),
+    "page": (
+        f"{COLLECTOR} panic: assertion failed: Page expected to be: 2, but self identifies as 0\n"
+        f"{COLLECTOR} goroutine 37 [running]:\n"
+        f"{COLLECTOR} go.etcd.io/bbolt.Open({{0x3969d4f7a808, 0x2e}}, 0x180, 0x3969d4f20e00)",
+        "panic: assertion failed: Page expected to be: 2, but self identifies as 0",
+    ),
+    "short": (
+        f"{COLLECTOR} unexpected fault address 0x7f988deb6000\n"
+        f"{COLLECTOR} fatal error: fault\n"
+        f"{COLLECTOR} go.etcd.io/bbolt.Open({{0xa7471a7ed20, 0x2e}}, 0x180, 0xa7471695008)\n"
+        f"{COLLECTOR} runtime.goexit({{}})",
+        "go.etcd.io/bbolt.Open({0xa7471a7ed20, 0x2e}, 0x180, 0xa7471695008)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUEUES)
+def test_a_broken_queue_is_named_with_its_remedy(case):
+    journal, reason = QUEUES[case]
+    failed = FAILED.replace("jaeger.service", "otelcol-contrib.service")
+    assert failure_cause(f"{journal}\n{failed}") == (
+        f"otelcol-contrib.service did not start, because a queue on its disk is broken: {reason}. "
+        "Move its folder away (mv /var/lib/otelcol-contrib /var/lib/otelcol-contrib.old); "
+        "what waits in it is lost."
+    )
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_cause_is_one_sentence(case):
