@@ -18,6 +18,20 @@ def status_lines(results: list[dict[str, Any]], states: list[str]) -> list[str]:
     ]
 
 
+def away_lines(results: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each endpoint that does not answer, with the reason and where to look.
+
+    `results` are those of ansible.builtin.uri in a loop over endpoint facts.
+    """
+    return [
+        f"{endpoint['name']} does not answer at {result.get('url') or endpoint['outside_url']}: "
+        f"{result['msg']}. Its journal may show why: journalctl --unit={endpoint['unit']}"
+        for result in results
+        for endpoint in [result["item"]]
+        if result["status"] != endpoint["probe_status"]
+    ]
+
+
 def has_pages(page: str) -> bool:
     """Return whether a Jaeger that answers with this page has pages, as its releases do.
 
@@ -45,4 +59,9 @@ def first_step(page: str, endpoint: dict[str, Any]) -> list[str]:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"first_step": first_step, "has_pages": has_pages, "status_lines": status_lines}
+        return {
+            "away_lines": away_lines,
+            "first_step": first_step,
+            "has_pages": has_pages,
+            "status_lines": status_lines,
+        }

@@ -10,7 +10,7 @@ from architectures import go_architecture
 from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
-from status_lines import first_step, status_lines
+from status_lines import away_lines, first_step, status_lines
 from trace_requests import chain_request, report_requests, trace_requests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -121,6 +121,25 @@ def test_a_status_line_has_name_address_state_and_answer():
     assert status_lines(results, ["active", "failed"]) == [
         "jaeger-ui http://10.0.0.2:16686/ is active, answers",
         "jaeger-ui http://10.0.0.2:16686/ is failed, does not answer",
+    ]
+
+
+def test_each_endpoint_that_is_away_has_a_line_with_the_reason_and_its_journal():
+    def result(name: str, status: int, msg: str) -> dict:
+        endpoint = {"name": name, "unit": f"{name}.service", "probe_status": 200}
+        return {"item": endpoint, "status": status, "msg": msg, "url": f"http://{name}/"}
+
+    refused = "Request failed: Connection refused"
+    results = [
+        result("jaeger", 200, "OK"),
+        result("zipkin", -1, refused),
+        result("prometheus", 503, "Status code was 503"),
+    ]
+    assert away_lines(results) == [
+        f"zipkin does not answer at http://zipkin/: {refused}. Its journal may show why: "
+        "journalctl --unit=zipkin.service",
+        "prometheus does not answer at http://prometheus/: Status code was 503. Its journal may "
+        "show why: journalctl --unit=prometheus.service",
     ]
 
 
