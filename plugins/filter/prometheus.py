@@ -1,6 +1,6 @@
-"""Filters that read the exemplars and counters of Prometheus.
+"""Filters that read the answers of Prometheus.
 
-https://prometheus.io/docs/prometheus/latest/querying/api/#querying-exemplars
+https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ def exemplar_trace_ids(answer: dict[str, Any]) -> list[str]:
     return sorted({each["trace_id"] for each in labels if "trace_id" in each})
 
 
-def grown_services(answer: dict[str, Any], earlier: dict[str, Any]) -> list[str]:
-    """Return the services whose counter is higher in an answer than in an earlier one.
+def counted_services(answer: dict[str, Any], earlier: dict[str, Any]) -> list[str]:
+    """Return the services whose counter has another value in an answer than in an earlier one.
 
     Both are the JSON of /api/v1/query for a counter by `service_name`. One that was not there
-    yet counts as 0.
+    yet counts as 0. A lower value is that of a counter which began anew with the collector.
     """
 
     def counters(answer: dict[str, Any]) -> dict[str, float]:
@@ -28,9 +28,9 @@ def grown_services(answer: dict[str, Any], earlier: dict[str, Any]) -> list[str]
         return {result["metric"]["service_name"]: float(result["value"][1]) for result in results}
 
     before = counters(earlier)
-    return [name for name, count in counters(answer).items() if count > before.get(name, 0)]
+    return [name for name, count in counters(answer).items() if count != before.get(name, 0)]
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"exemplar_trace_ids": exemplar_trace_ids, "grown_services": grown_services}
+        return {"exemplar_trace_ids": exemplar_trace_ids, "counted_services": counted_services}

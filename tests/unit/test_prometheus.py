@@ -1,6 +1,6 @@
 """What is read from the answers of Prometheus."""
 
-from exemplars import exemplar_trace_ids, grown_services
+from prometheus import counted_services, exemplar_trace_ids
 
 
 def test_the_traces_of_all_series_are_found_once():
@@ -24,6 +24,7 @@ def counted(**services: int) -> dict:
     return {"data": {"result": result}}
 
 
-def test_a_counter_that_is_new_or_higher_has_grown():
-    earlier = counted(higher=1, same=2, lower=3)
-    assert grown_services(counted(higher=2, same=2, lower=1, new=1), earlier) == ["higher", "new"]
+def test_a_service_is_counted_if_its_counter_is_new_or_changed():
+    earlier = counted(higher=1, same=2, began_anew=3)
+    answer = counted(higher=2, same=2, began_anew=1, new=1, still_zero=0)
+    assert counted_services(answer, earlier) == ["higher", "began_anew", "new"]

@@ -1,0 +1,43 @@
+"""Filter that names the traces which the systems behind the collector lack."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def span_ids(spans: list[dict[str, Any]], name: str) -> set[str]:
+    return {span[name] for span in spans}
+
+
+def missing_in_systems(
+    requests: list[dict[str, Any]], zipkin: list[dict[str, Any]], exemplars: list[str] | None
+) -> list[str]:
+    """Return what each system lacks of the traces of some requests, in a line per trace.
+
+    `requests` are responses of send_requests. `zipkin` are the results of ansible.builtin.uri in a
+    loop over those that read the traces in Jaeger, or skipped. `exemplars` are the ids of the
+    traces in Prometheus, None if there is no Prometheus.
+    """
+    lines = []
+    for result in zipkin:
+        if result.get("skipped"):
+            continue
+        request = result["item"]["item"]
+        expected = span_ids(result["item"]["json"]["data"][0]["spans"], "spanID")
+        found = span_ids(result.get("json") or [], "id")
+        if found != expected:
+            lines.append(
+                f"Zipkin has {len(found & expected)} of the {len(expected)} spans of trace "
+                f"{request['trace_id']} ({request['title']})"
+            )
+    if exemplars is not None:
+        lines += [
+            f"Prometheus has no exemplar of trace {request['trace_id']} ({request['title']})"
+            for request in requests
+            if request["trace_id"] not in exemplars
+        ]
+    return lines
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., object]]:
+        return {"missing_in_systems": missing_in_systems}
