@@ -90,10 +90,10 @@ SETTINGS = {
     "but car_app_database_url (not shown) names another database. Nothing was changed. Remove one",
     "car_app_download_proxy=me:phr@se@proxy": PROXY.format("car_app_download_proxy", "proxy"),
     "car_app_download_ca=/etc/hostname": CERTIFICATE.format("car_app_download_ca", "/etc/hostname"),
-    "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 second or more. "
+    "car_app_ready_timeout=0": "car_app_ready_timeout is 0, but must be 1 or more. "
     "Nothing was changed.",
-    "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128, the size of "
-    "a batch, or more. Nothing was changed.",
+    "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128 or more. "
+    "Nothing was changed.",
     "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10 seconds.",
     "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10 seconds.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
