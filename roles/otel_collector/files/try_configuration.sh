@@ -1,20 +1,32 @@
 #!/bin/sh
-# Starts the collector PROGRAM with the configuration on standard input until it is ready, with other ports and another
-# folder than the running one's. `PROGRAM validate` does not create the components, and so does not find every mistake.
+# Starts the collector until it is ready, with the configuration on standard input but addresses and folders of its own.
+# usage: try_configuration.sh PROGRAM SECONDS
+# `PROGRAM validate` does not create the components, and so does not find every mistake. This text is an argument of
+# systemd-run, which would replace ${NAME} in it.
 set -eu
-program=$1
+program=$1 seconds=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-exec 3<&0
-"$program" --config=/dev/fd/3 \
-    --config="yaml:extensions::file_storage::directory: $folder" \
+# As a file, because standard input belongs to root, who alone may open it by its path.
+cat > "$folder/config.yaml"
+mkdir "$folder/queue"
+"$program" --config="$folder/config.yaml" \
+    --config="yaml:extensions::file_storage::directory: $folder/queue" \
+    --config="yaml:extensions::file_storage::compaction::directory: $folder/queue" \
     --config='yaml:extensions::health_check::endpoint: 127.0.0.1:0' \
     --config='yaml:receivers::otlp::protocols::grpc::endpoint: 127.0.0.1:0' \
     --config='yaml:receivers::otlp::protocols::http::endpoint: 127.0.0.1:0' > "$folder/log" 2>&1 &
 collector=$!
+end=$(($(date +%s) + seconds))
 until grep -q 'Everything is ready' "$folder/log"; do
     if ! kill -0 "$collector" 2> /dev/null; then
         grep -v '	info	' "$folder/log" >&2 || cat "$folder/log" >&2
+        exit 1
+    fi
+    if [ "$(date +%s)" -ge "$end" ]; then
+        echo "It was not ready within $seconds s. Its log:" >&2
+        cat "$folder/log" >&2
+        kill -KILL "$collector"
         exit 1
     fi
     sleep 0.1

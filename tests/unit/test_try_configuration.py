@@ -1,0 +1,62 @@
+"""The script that tries a configuration of the collector, with another program in its place."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "roles/otel_collector/files/try_configuration.sh"
+READY = """
+trap 'exit 0' TERM
+echo "$@" > arguments
+cat "${1#--config=}" > seen
+echo Everything is ready
+sleep 9 & wait
+"""
+
+
+@pytest.fixture
+def try_configuration(tmp_path, monkeypatch):
+    """A function that runs the script with a program of some shell commands."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def run(commands: str, seconds: int = 30) -> subprocess.CompletedProcess[str]:
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\n{commands}\n")
+        program.chmod(0o755)
+        return subprocess.run(
+            ["sh", SCRIPT, program, str(seconds)],
+            input="receivers: {}\n",
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    return run
+
+
+def test_a_program_that_becomes_ready_has_read_the_configuration(try_configuration, tmp_path):
+    ran = try_configuration(READY)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (tmp_path / "seen").read_text() == "receivers: {}\n"
+    # Of the running collector it takes neither an address nor a folder.
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments.count("endpoint: 127.0.0.1:0") == 3
+    assert arguments.count(f"directory: {tmp_path}/tmp.") == 2
+    assert list(tmp_path.glob("tmp.*")) == []
+
+
+def test_a_program_that_refuses_the_configuration_gives_its_reason(try_configuration):
+    ran = try_configuration(
+        "echo '2026	info	starting'; echo 'Error: no such exporter'; exit 1"
+    )
+    assert (ran.returncode, ran.stderr) == (1, "Error: no such exporter\n")
+
+
+def test_a_program_that_is_not_ready_in_time_is_ended_and_its_log_printed(try_configuration):
+    ran = try_configuration("echo '2026	info	waiting for a lock'; exec sleep 60", seconds=1)
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "It was not ready within 1 s. Its log:\n2026	info	waiting for a lock\n"
+    )
