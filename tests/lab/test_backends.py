@@ -274,8 +274,9 @@ def test_teardown_leaves_nothing_of_the_other_systems(backends):
     backends.must_play(contract.TEARDOWN)
     left = backends.ssh(
         "ls -d /opt/zipkin /opt/otelcol-contrib /etc/otelcol-contrib /etc/prometheus/otel-lab"
-        " /var/lib/otelcol-contrib /var/lib/prometheus/otel-lab /usr/local/bin/otelcol-contrib"
+        " /var/lib/otelcol-contrib /var/lib/otel-lab-prometheus /usr/local/bin/otelcol-contrib"
         " /usr/local/lib/* /etc/systemd/system/*.service.d /etc/systemd/system/zipkin.service"
-        " 2>/dev/null || true; getent passwd zipkin otelcol-contrib || true"
+        " /etc/systemd/system/otel-lab-prometheus.service 2>/dev/null || true;"
+        " getent passwd zipkin otelcol-contrib otel-lab-prometheus || true"
     )
     assert left.split() == [] or all("python" in line for line in left.split()), left
