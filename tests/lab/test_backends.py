@@ -24,7 +24,7 @@ from tests.support.load import (
 )
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
-SYSTEMS = ["jaeger", "prometheus", "zipkin"]
+SYSTEMS = ["jaeger", "otel-lab-prometheus", "zipkin"]
 SERVER_SPANS = 'sum(traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"})'
 
 
@@ -196,6 +196,32 @@ def test_a_full_disk_under_the_queue_loses_nothing_that_was_accepted(backends, r
     record_result(f"{len(sent)} requests meanwhile, none failed; all accepted traces arrived")
 
 
+def test_a_broken_queue_is_named_with_its_remedy(backends, record_result):
+    """The file of a queue is overwritten while the collector is stopped
+    The run names the queue and what to do, which then helps"""
+    folder = "/var/lib/otelcol-contrib"
+    backends.ssh(
+        f"systemctl stop otelcol-contrib; cp -a {folder} {folder}.whole;"
+        f" for file in {folder}/exporter_*; do"
+        " dd if=/dev/urandom of=$file bs=4k count=4 conv=notrunc status=none; done"
+    )
+    try:
+        ran = backends.play(OTEL_COLLECTOR, otel_collector_ready_timeout=5)
+        failure_output(
+            ran,
+            "otelcol-contrib.service did not start, because a queue on its disk is broken:",
+            f"Move its folder away (mv {folder} {folder}.old); what waits in it is lost.",
+        )
+        backends.ssh(f"mv {folder} {folder}.old")
+        backends.must_play(OTEL_COLLECTOR)
+    finally:
+        backends.ssh(
+            f"systemctl stop otelcol-contrib; rm -rf {folder} {folder}.old;"
+            f" mv {folder}.whole {folder}; systemctl start otelcol-contrib"
+        )
+    record_result("named; the remedy helps")
+
+
 SETTINGS = {
     "otel_collector_version=1.0.0": "otel_collector_version is 1.0.0, but a release of the "
     "collector has three numbers.",
@@ -212,9 +238,24 @@ SETTINGS = {
 }
 
 
+OTHER_SETTINGS = {
+    "prometheus_memory_max=1": "prometheus_memory_max is 1, but must be 128 or more.",
+    "prometheus_retention=7": "prometheus_retention is 7, but must be a duration such as 7d",
+    "prometheus_jaeger_url=lab": "prometheus_jaeger_url is lab, but must be a URL such as",
+    "zipkin_version=3": "zipkin_version is 3, but",
+    "zipkin_memory_max_spans=0": "zipkin_memory_max_spans is 0, but must be",
+}
+
+
 @pytest.mark.parametrize(("setting", "message"), SETTINGS.items(), ids=SETTINGS)
 def test_a_wrong_setting_is_refused_and_the_collector_goes_on(running, setting, message):
     failure_output(running.play(OTEL_COLLECTOR, "--extra-vars", setting), message)
+
+
+@pytest.mark.parametrize(("setting", "message"), OTHER_SETTINGS.items(), ids=OTHER_SETTINGS)
+def test_a_wrong_setting_of_another_system_is_refused(running, setting, message):
+    playbook = f"playbooks/{setting.partition('_')[0]}.yml"
+    failure_output(running.play(playbook, "--extra-vars", setting), message)
 
 
 def test_a_bad_download_leaves_the_running_version(running):
