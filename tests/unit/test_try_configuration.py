@@ -49,7 +49,8 @@ def test_a_program_that_becomes_ready_has_read_the_configuration(try_configurati
 
 def test_a_program_that_refuses_the_configuration_gives_its_reason(try_configuration):
     ran = try_configuration(
-        "echo '2026	info	starting'; echo 'Error: no such exporter'; exit 1"
+        "echo '2026	info	starting'; echo '2026	warn	no network'; "
+        "echo 'Error: no such exporter'; exit 1"
     )
     assert (ran.returncode, ran.stderr) == (1, "Error: no such exporter\n")
 

@@ -20,7 +20,7 @@ collector=$!
 end=$(($(date +%s) + seconds))
 until grep -q 'Everything is ready' "$folder/log"; do
     if ! kill -0 "$collector" 2> /dev/null; then
-        grep -v '	info	' "$folder/log" >&2 || cat "$folder/log" >&2
+        grep -v '	\(info\|warn\)	' "$folder/log" >&2 || cat "$folder/log" >&2
         exit 1
     fi
     if [ "$(date +%s)" -ge "$end" ]; then
