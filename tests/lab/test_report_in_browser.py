@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from report.render import render_html
 from report.texts import LANGUAGES, WORDS
+from tests.support.commands import REPOSITORY
 from tests.support.report_data import MadeUpLab
 from tests.support.report_page import assert_chain_on_its_own_axis, assert_waterfalls_on_one_axis
 
@@ -44,18 +45,18 @@ def test_a_span_shows_its_attributes(file, visit, action):
     assert statement.is_visible()
 
 
-def test_the_keyboard_reaches_the_language_each_span_and_each_link(file, visit):
+def test_the_keyboard_reaches_the_language_each_span_each_link_and_each_diff(file, visit):
     page = visit(file)
     reached = set()
     for _ in range(200):
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate(
-                "[...document.querySelectorAll('input, summary, a')]"
+                "[...document.querySelectorAll('input, summary, a, .hunks')]"
                 ".indexOf(document.activeElement)"
             )
         )
-    count = page.locator("input, summary, a").count()
+    count = page.locator("input, summary, a, .hunks").count()
     # Tab reaches one of the radio buttons, from which the arrows move to the other.
     assert len(reached - {-1}) == count - 1
     page.locator("#en").focus()
@@ -112,6 +113,35 @@ def test_the_code_is_folded_on_a_phone(file, visit, width, are_open):
     }
 
 
+def test_a_long_diff_scrolls_on_the_screen_and_is_whole_on_paper(file, visit):
+    page = visit(file)
+    diff = page.locator(".hunks").first
+    hidden = "diff => diff.scrollHeight - diff.clientHeight"
+    assert diff.evaluate("diff => diff.clientHeight") <= 46 * 16
+    assert diff.evaluate(hidden) > 0
+    page.emulate_media(media="print")
+    assert diff.evaluate(hidden) == 0
+
+
+def test_folded_code_is_printed_and_folded_again(file, visit):
+    page = visit(file, width=360)
+    page.evaluate(
+        "addEventListener('beforeprint', () => document.body.append("
+        "document.querySelectorAll('.diff[open]').length))"
+    )
+    assert page.locator(".diff").count() == 2
+    page.pdf()
+    assert page.inner_text("body").rstrip().endswith("2")
+    assert page.locator(".diff[open]").count() == 0
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_value_that_all_modes_have_says_so(file, visit, width):
+    page = visit(file, width=width)
+    cell = page.locator(".same", has_text="GET").first
+    assert cell.get_by_text(WORDS["all_modes"].en).is_visible()
+
+
 @pytest.mark.parametrize("locale", LANGUAGES)
 @pytest.mark.parametrize("width", [360, 768, 1024])
 def test_nothing_is_wider_than_the_window(file, visit, locale, width):
@@ -131,6 +161,43 @@ def test_a_printed_page_has_all_but_the_switch(file, visit, locale):
     assert background == "rgb(255, 255, 255)"
     assert_waterfalls_on_one_axis(page)
     assert_chain_on_its_own_axis(page)
+    address = "a => getComputedStyle(a, '::after').content"
+    for link in page.locator("main a:not([href^='#'])").all():
+        assert (link.get_attribute("href") in link.evaluate(address)) or not link.is_visible()
+    # Else a browser leaves backgrounds out, which is what bars are made of.
+    for bar in page.locator(".bar, .gap, .costs .app").all():
+        assert bar.evaluate("bar => getComputedStyle(bar).printColorAdjust") == "exact"
+
+
+def test_the_console_of_prometheus_marks_the_trace_to_which_a_link_leads(browser):
+    """Also if it is older than the twenty that the console shows."""
+    console = (REPOSITORY / "roles/prometheus/files/cars.html").read_text()
+    stub = "<script>PromConsole = {Graph: class {}}</script>"
+    exemplars = [
+        {"labels": {"trace_id": f"{i:032x}", "span_id": "1"}, "timestamp": i, "value": "1"}
+        for i in range(30)
+    ]
+    series = {"service_name": "server_manual", "span_name": "server_request"}
+    answer = {"data": [{"seriesLabels": series, "exemplars": exemplars}]}
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.route("**/api/**", lambda route: route.fulfill(json=answer))
+        page.route(
+            "**/consoles/**",
+            lambda route: route.fulfill(
+                body=stub + re.sub(r"\{\{.*?\}\}", "", console), content_type="text/html"
+            ),
+        )
+        for wanted, rows in (25, 20), (3, 21):
+            trace_id = f"{wanted:032x}"
+            page.goto("about:blank")
+            page.goto(f"http://prometheus.test/consoles/cars.html#{trace_id}")
+            page.locator("#exemplars a").last.wait_for()
+            assert page.locator("#exemplars a").count() == rows
+            assert page.locator(".table-warning").all_inner_texts() == [
+                text for text in page.locator("#exemplars tr").all_inner_texts() if trace_id in text
+            ]
+            assert page.locator(".table-warning").count() == 1
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
