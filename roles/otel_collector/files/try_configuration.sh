@@ -10,6 +10,8 @@ trap 'rm -rf "$folder"' EXIT
 # As a file, because standard input belongs to root, who alone may open it by its path.
 cat > "$folder/config.yaml"
 mkdir "$folder/queue"
+# Before the program opens it, because it is read at once.
+: > "$folder/log"
 "$program" --config="$folder/config.yaml" \
     --config="yaml:extensions::file_storage::directory: $folder/queue" \
     --config="yaml:extensions::file_storage::compaction::directory: $folder/queue" \
