@@ -22,6 +22,9 @@ from tests.support.load import (
     results,
     wait_for_more,
 )
+from tests.support.server import serving
+from tests.support.vendors import KEYS, PATHS, Vendors
+from tests.support.vendors import SETTINGS as VENDOR_SETTINGS
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
 SYSTEMS = ["jaeger", "otel-lab-prometheus", "zipkin"]
@@ -230,6 +233,10 @@ SETTINGS = {
     "but must be a URL with scheme and port",
     "otel_collector_logs_endpoint=http://127.0.0.1": "otel_collector_logs_endpoint is "
     "http://127.0.0.1, but must be a URL with a path",
+    '{"otel_collector_datadog_api_key": "a\\n"}': "otel_collector_datadog_api_key (not shown) has "
+    "characters other than letters, digits",
+    "otel_collector_splunk_endpoint=http://example.org": "otel_collector_splunk_endpoint is "
+    "http://example.org, but must be an https URL",
     '{"otel_collector_backends": ["prometheus"]}': 'otel_collector_backends is ["prometheus"], '
     "so no system would get the traces.",
     '{"otel_collector_tail_sampling_policies": [{"name": "a", "type": "none"}]}': "The collector's "
@@ -309,6 +316,119 @@ def test_each_mode_sends_its_log_lines_where_something_takes_them(backends):
         for unit in CARS:
             trace_id = backends.send(unit)["trace_id"]
             wait_for(lambda line=f"Trace ID: {trace_id}": line in journal(backends, "log-receiver"))
+
+
+@pytest.fixture(scope="class")
+def vendors() -> Iterator[Vendors]:
+    """The stand-in."""
+    server = Vendors()
+    with serving(server):
+        yield server
+
+
+@pytest.fixture(scope="class")
+def output(backends, vendors) -> Iterator[str]:
+    """What the playbook says that sets the keys, as much as it can say."""
+    vendors.open(backends)
+    try:
+        yield backends.must_play("site.yml", "-vvv", "--diff", **VENDOR_SETTINGS)
+    finally:
+        vendors.close()
+        backends.must_play("site.yml")
+    assert backends.ssh("ls /etc/otelcol-contrib/credentials") == ""
+
+
+@pytest.fixture
+def enabled(backends, vendors, output) -> Iterator[Vendors]:
+    """The stand-in, to which the collector sends, and where a test may change something."""
+    vendors.status, vendors.keys = 0, dict(KEYS)
+    vendors.received.clear()
+    process = backends.main_process("otelcol-contrib")
+    yield vendors
+    assert backends.main_process("otelcol-contrib") == process, "the collector was restarted"
+
+
+class TestVendors:
+    """Datadog, New Relic and Splunk, for which a stand-in answers."""
+
+    def test_each_vendor_gets_each_signal_with_its_key(self, backends, enabled):
+        for unit in CARS:
+            response = backends.send(unit)
+            trace_id = bytes.fromhex(response["trace_id"])
+            service = f"server_{unit.removeprefix('car-')}".encode()
+            for name, paths in PATHS.items():
+                for signal in paths:
+                    # A metric has no trace id but in its exemplars.
+                    sought = service if signal == "metrics" else trace_id
+                    wait_for(
+                        lambda name=name, signal=signal, sought=sought: any(
+                            sought in body for body in enabled.bodies(name, signal)
+                        ),
+                        60,
+                    )
+        assert {request.command for request in enabled.received} == {"POST"}
+
+    def test_a_key_is_only_in_files_that_others_cannot_read(self, backends, output):
+        for name, key in KEYS.items():
+            assert key not in output
+            # Not the key itself, which would be found in the search.
+            pattern = f"'[{key[0]}]{key[1:]}'"
+            found = backends.ssh(
+                f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
+                " /etc /opt /run /tmp /usr/local /var || true;"
+                " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
+                f" | grep -ac {pattern} || true;"
+                f" journalctl --no-pager | grep -c {pattern} || true;"
+                f" systemctl show otelcol-contrib | grep -c {pattern} || true"
+            )
+            files = [
+                f"/etc/otelcol-contrib/credentials/{name}",
+                f"/run/credentials/otelcol-contrib.service/{name}",
+            ]
+            assert found.split() == [*files, "0", "0", "0"]
+            modes = backends.ssh(f"stat --format=%a {' '.join(files)}").split()
+            assert all(mode.endswith("00") for mode in modes), modes
+
+    def test_a_wrong_key_is_named_and_costs_the_others_nothing(self, backends, enabled):
+        enabled.keys["datadog"] = "another"
+        ran = backends.play(contract.VERIFY, "--tags=traces", **VENDOR_SETTINGS)
+        failure_output(
+            ran,
+            "Datadog refused the key with HTTP status 401, and the data were dropped. Correct "
+            "otel_collector_datadog_api_key (not shown), or otel_collector_datadog_endpoint",
+        )
+        assert "Splunk refused" not in ran.stdout
+        assert enabled.bodies("splunk", "traces")
+
+    @pytest.mark.parametrize("fault", ["429", "away"])
+    def test_data_wait_for_a_vendor_and_reach_the_others(self, backends, enabled, fault):
+        if fault == "away":
+            enabled.close()
+        else:
+            enabled.status = 429
+        sent = [backends.send(unit) for unit in CARS]
+        assert failed(sent) == {}
+        assert lost(backends, sent) == []
+        reason = {"429": "HTTP Status Code 429", "away": "5318: connect: connection refused"}[fault]
+
+        def named() -> bool:
+            lines = journal(backends, "otelcol-contrib").splitlines()[-200:]
+            waiting = [line for line in lines if reason in line and "Will retry" in line]
+            return all(any(f"otlp_http/{name}" in line for line in waiting) for name in KEYS)
+
+        wait_for(named)
+        if fault == "away":
+            enabled.open(backends)
+        else:
+            enabled.status = 0
+        for response in sent:
+            trace_id = bytes.fromhex(response["trace_id"])
+            for name in KEYS:
+                wait_for(
+                    lambda name=name, trace_id=trace_id: any(
+                        trace_id in body for body in enabled.bodies(name, "traces")
+                    )
+                )
 
 
 def test_teardown_leaves_nothing_of_the_other_systems(backends):

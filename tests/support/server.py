@@ -14,8 +14,8 @@ from typing import Any
 class Server(ThreadingHTTPServer):
     """Answers with `answers[path]`, each a status and a body, after `delay` seconds.
 
-    `promised` (a length in bytes) is what it claims to send. `received` are the requests, and
-    `most_in_progress` is how many overlapped.
+    `promised` (a length in bytes) is what it claims to send. `received` are the requests, each with
+    its `body` and the `status` of the answer, and `most_in_progress` is how many overlapped.
     """
 
     def __init__(self, address: str = "127.0.0.1"):
@@ -26,6 +26,10 @@ class Server(ThreadingHTTPServer):
         self.delay, self.promised = 0.0, 0
         self.in_progress = self.most_in_progress = 0
         self.lock = threading.Lock()
+
+    def answer(self, request: "Handler") -> tuple[int, bytes]:
+        """Return the status and the body for a request."""
+        return self.answers.get(request.path, (404, b""))
 
     def use_tls(self, folder: Path) -> None:
         """Speak TLS, with a certificate that nobody trusts, which is created in a folder."""
@@ -39,10 +43,12 @@ class Handler(BaseHTTPRequestHandler):
     """Answers the requests to a Server."""
 
     server: Server
+    body, status = b"", 0
 
     def do_GET(self) -> None:
         """Send the answer."""
         server = self.server
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with server.lock:
             server.received.append(self)
             server.in_progress += 1
@@ -50,8 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(server.delay)
         with server.lock:
             server.in_progress -= 1
-        status, body = server.answers.get(self.path, (404, b""))
-        self.send_response(status)
+        self.status, body = server.answer(self)
+        self.send_response(self.status)
         self.send_header("Content-Length", str(server.promised or len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -10,6 +10,7 @@ READY = """
 trap 'exit 0' TERM
 echo "$@" > arguments
 cat "${1#--config=}" > seen
+cat $CREDENTIALS_DIRECTORY/datadog $CREDENTIALS_DIRECTORY/splunk > keys
 echo Everything is ready
 sleep 9 & wait
 """
@@ -25,7 +26,7 @@ def try_configuration(tmp_path, monkeypatch):
         program.write_text(f"#!/bin/sh\n{commands}\n")
         program.chmod(0o755)
         return subprocess.run(
-            ["sh", SCRIPT, program, str(seconds)],
+            ["sh", SCRIPT, program, str(seconds), "datadog splunk"],
             input="receivers: {}\n",
             cwd=tmp_path,
             capture_output=True,
@@ -40,6 +41,7 @@ def test_a_program_that_becomes_ready_has_read_the_configuration(try_configurati
     ran = try_configuration(READY)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert (tmp_path / "seen").read_text() == "receivers: {}\n"
+    assert (tmp_path / "keys").read_text() == "none\nnone\n"
     # Of the running collector it takes neither an address nor a folder.
     arguments = (tmp_path / "arguments").read_text()
     assert arguments.count("endpoint: 127.0.0.1:0") == 3

@@ -1,18 +1,22 @@
 #!/bin/sh
 # Starts the collector until it is ready, with the configuration on standard input but addresses and folders of its own.
-# usage: try_configuration.sh PROGRAM SECONDS
+# usage: try_configuration.sh PROGRAM SECONDS VENDORS
 # `PROGRAM validate` does not create the components, and so does not find every mistake. This text is an argument of
 # systemd-run, which would replace ${NAME} in it.
 set -eu
-program=$1 seconds=$2
+program=$1 seconds=$2 vendors=$3
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # As a file, because standard input belongs to root, who alone may open it by its path.
 cat > "$folder/config.yaml"
 mkdir "$folder/queue"
+# In place of the vendors' keys, because nothing is sent.
+for vendor in $vendors; do
+    echo none > "$folder/$vendor"
+done
 # Before the program opens it, because it is read at once.
 : > "$folder/log"
-"$program" --config="$folder/config.yaml" \
+CREDENTIALS_DIRECTORY=$folder "$program" --config="$folder/config.yaml" \
     --config="yaml:extensions::file_storage::directory: $folder/queue" \
     --config="yaml:extensions::file_storage::compaction::directory: $folder/queue" \
     --config='yaml:extensions::health_check::endpoint: 127.0.0.1:0' \
