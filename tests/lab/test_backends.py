@@ -23,7 +23,7 @@ from tests.support.load import (
     wait_for_more,
 )
 from tests.support.server import serving
-from tests.support.vendors import KEYS, PATHS, Vendors
+from tests.support.vendors import KEYS, PATHS, Vendors, temporalities
 from tests.support.vendors import SETTINGS as VENDOR_SETTINGS
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
@@ -366,7 +366,8 @@ class TestVendors:
                         ),
                         60,
                     )
-        assert {request.command for request in enabled.received} == {"POST"}
+        delta = {name: temporalities(enabled.bodies(name, "metrics")) for name in PATHS}
+        assert delta == {"datadog": {1}, "new_relic": {1}, "splunk": {2}}
 
     def test_a_key_is_only_in_files_that_others_cannot_read(self, backends, output):
         for name, key in KEYS.items():

@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+from collections.abc import Iterable, Iterator
 
 from tests.support.commands import wait_for
 from tests.support.lab import Lab
@@ -16,7 +17,7 @@ KEYS = {
 }
 HEADERS = {"datadog": "dd-api-key", "new_relic": "api-key", "splunk": "X-SF-Token"}
 PATHS = {
-    "datadog": {"traces": "/v1/traces", "logs": "/v1/logs"},
+    "datadog": {"traces": "/v1/traces", "metrics": "/v1/metrics", "logs": "/v1/logs"},
     "new_relic": {"traces": "/v1/traces", "metrics": "/v1/metrics", "logs": "/v1/logs"},
     "splunk": {"traces": "/v2/trace/otlp", "metrics": "/v2/datapoint/otlp"},
 }
@@ -65,3 +66,47 @@ class Vendors(Server):
         with self.lock:
             taken = [got for got in self.received if got.path == path and got.status == 200]
             return [gzip.decompress(got.body) for got in taken]
+
+
+def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """Yield the number and the value of each field of a protobuf message."""
+    position = 0
+
+    def varint() -> int:
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = message[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    while position < len(message):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+            continue
+        size = {1: 8, 5: 4}.get(key & 7) or varint()
+        yield key >> 3, message[position : position + size]
+        position += size
+
+
+def below(messages: Iterable[bytes | int], *path: int) -> list[bytes | int]:
+    """Return what is in a field of a field, and so on, of some protobuf messages."""
+    for number in path:
+        messages = [
+            value
+            for message in messages
+            if isinstance(message, bytes)
+            for found, value in fields(message)
+            if found == number
+        ]
+    return list(messages)
+
+
+def temporalities(bodies: Iterable[bytes]) -> set[bytes | int]:
+    """Return the temporality of the histograms in requests with metrics: 1 is delta."""
+    # resource_metrics, scope_metrics, metrics, histogram, aggregation_temporality
+    return set(below(bodies, 1, 2, 2, 9, 2))
