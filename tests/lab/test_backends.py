@@ -28,7 +28,10 @@ from tests.support.vendors import SETTINGS as VENDOR_SETTINGS
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
 SYSTEMS = ["jaeger", "otel-lab-prometheus", "zipkin"]
-SERVER_SPANS = 'sum(traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"})'
+# Of the last hour, because a counter that was not written for five minutes is no longer seen.
+SERVER_SPANS = (
+    'sum(max_over_time(traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"}[1h]))'
+)
 
 
 @pytest.fixture(scope="module")
