@@ -64,7 +64,12 @@ def test_a_host_with_another_prometheus_is_refused(lab, lab_with, record_result)
     ids=["otel_collector", "car_app"],
 )
 def test_a_loopback_address_of_another_host_is_refused(lab, lab_with, playbook, groups, message):
+    # Those of the collector are Jaeger's on this host.
+    ports = {
+        "otel_collector_otlp_grpc_host_port": "127.0.0.1:24317",
+        "otel_collector_otlp_http_host_port": "127.0.0.1:24318",
+    }
     with assert_unchanged(lab):
-        ran = lab_with(**groups).play(playbook)
+        ran = lab_with(**groups).play(playbook, **ports)
     failure_output(ran, message)
     assert_no_change(ran.stdout)
