@@ -17,18 +17,21 @@ def exemplar_trace_ids(answer: dict[str, Any]) -> list[str]:
 
 
 def counted_services(answer: dict[str, Any], earlier: dict[str, Any]) -> list[str]:
-    """Return the services whose counter has another value in an answer than in an earlier one.
+    """Return the services of which a counter is higher in an answer than in an earlier one.
 
-    Both are the JSON of /api/v1/query for a counter by `service_name`. One that was not there
-    yet counts as 0. A lower value is that of a counter which began anew with the collector.
+    Both are the JSON of /api/v1/query for a counter by `service_name` and collector, as each start
+    of the collector begins its own. One that was not there yet counts as 0.
     """
 
-    def counters(answer: dict[str, Any]) -> dict[str, float]:
+    def counters(answer: dict[str, Any]) -> dict[tuple, float]:
         results = answer["data"]["result"]
-        return {result["metric"]["service_name"]: float(result["value"][1]) for result in results}
+        return {
+            tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in results
+        }
 
     before = counters(earlier)
-    return [name for name, count in counters(answer).items() if count != before.get(name, 0)]
+    grown = [labels for labels, count in counters(answer).items() if count > before.get(labels, 0)]
+    return sorted({dict(labels)["service_name"] for labels in grown})
 
 
 class FilterModule:

@@ -37,12 +37,18 @@ def vendor_failures(journal: str, vendors: Iterable[Mapping[str, str]]) -> list[
                 f"were dropped. Correct {vendor['setting']} (not shown), or {endpoint} if the key "
                 "is of another site, and run again."
             )
+        elif "queue is full" in error:
+            messages.append(
+                f"What waits for {vendor['title']} fills the collector's queue, so new data are "
+                f"refused. Check that {endpoint} is right and that this host reaches it."
+            )
         elif "Permanent error" in error:
             messages.append(f"{vendor['title']} refused the data, and they were dropped: {error}.")
         else:
             messages.append(
-                f"{vendor['title']} does not take the data, which wait in the collector's queue: "
-                f"{error}. Check that {endpoint} is right and that this host reaches it."
+                f"{vendor['title']} did not take all data in the last minute; what it did not take "
+                f"waits in the collector's queue: {error}. Check that {endpoint} is right and that "
+                "this host reaches it."
             )
     return messages
 

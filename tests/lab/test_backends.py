@@ -132,7 +132,7 @@ def outage(request) -> int:
 def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
     backends, outage, record_result
 ):
-    """Jaeger, Prometheus and Zipkin are stopped for 10 minutes at 20 requests a second
+    """Jaeger, Prometheus and Zipkin are stopped at 20 requests a second
     No request fails; afterwards Jaeger and Zipkin have every trace, and Prometheus counts every
     request; meanwhile `make status` names each system"""
     # In memory, Jaeger itself would lose what it had.
@@ -159,7 +159,7 @@ def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
     lines = journal(backends, "otelcol-contrib")
     for address in "127.0.0.1:14317", "127.0.0.1:9411":
         assert f"{address}: connect: connection refused" in lines
-    record_result(f"{len(responses)} requests, none lost")
+    record_result(f"{outage} s, {len(responses)} requests, none lost")
 
 
 @pytest.mark.long
@@ -212,7 +212,7 @@ def test_a_broken_queue_is_named_with_its_remedy(backends, record_result):
         " dd if=/dev/urandom of=$file bs=4k count=4 conv=notrunc status=none; done"
     )
     try:
-        ran = backends.play(OTEL_COLLECTOR, otel_collector_ready_timeout=5)
+        ran = backends.play(OTEL_COLLECTOR, otel_collector_ready_timeout=15)
         failure_output(
             ran,
             "otelcol-contrib.service did not start, because a queue on its disk is broken:",

@@ -155,6 +155,12 @@ def test_no_line_is_a_failure(lab):
     assert status.returncode != 0
 
 
+def test_make_leaves_ansible_the_file_with_the_vaults_password(lab):
+    show = "on_lab=printenv ANSIBLE_VAULT_PASSWORD_FILE #"
+    output = must_run("make", "verify", show, cwd=lab, env={"ANSIBLE_VAULT_PASSWORD_FILE": "/key"})
+    assert "/key" in output.splitlines()
+
+
 def test_variables_of_the_shell_are_no_arguments_of_make(lab):
     callers = {"CHAIN": "maybe", "N": "many", "PROGRAMS": "none", "PYTHON": "/nonexistent"}
     commands = must_run("make", "--dry-run", "traffic", cwd=lab, env=callers)

@@ -1,4 +1,4 @@
-"""What the roles refuse before they connect to a host."""
+"""What the roles refuse before they change a host."""
 
 import json
 import re

@@ -15,16 +15,19 @@ def test_the_traces_of_all_series_are_found_once():
     assert exemplar_trace_ids({"data": []}) == []
 
 
-def counted(**services: int) -> dict:
-    """Return an answer of Prometheus with a counter for each service."""
-    result = [
-        {"metric": {"service_name": name}, "value": [1795501968.0, str(count)]}
-        for name, count in services.items()
-    ]
+def counted(**counters: int) -> dict:
+    """Return an answer of Prometheus with counters, each named service__collector."""
+    result = []
+    for name, count in counters.items():
+        service, _, collector = name.partition("__")
+        labels = {"service_name": service, "collector_instance_id": collector}
+        result.append({"metric": labels, "value": [1795501968.0, str(count)]})
     return {"data": {"result": result}}
 
 
-def test_a_service_is_counted_if_its_counter_is_new_or_changed():
-    earlier = counted(higher=1, same=2, began_anew=3)
-    answer = counted(higher=2, same=2, began_anew=1, new=1, still_zero=0)
-    assert counted_services(answer, earlier) == ["higher", "began_anew", "new"]
+def test_a_service_is_counted_if_a_counter_of_it_is_new_or_higher():
+    earlier = counted(higher__a=1, same__a=2, restarted__a=3, forgotten__a=5, forgotten__b=1)
+    answer = counted(
+        higher__a=2, same__a=2, restarted__a=3, restarted__b=1, new__a=1, zero__a=0, forgotten__b=1
+    )
+    assert counted_services(answer, earlier) == ["higher", "new", "restarted"]

@@ -61,5 +61,6 @@ def test_a_program_that_is_not_ready_in_time_is_ended_and_its_log_printed(try_co
     ran = try_configuration("echo '2026	info	waiting for a lock'; exec sleep 60", seconds=1)
     assert ran.returncode == 1
     assert ran.stderr == (
-        "It was not ready within 1 s. Its log:\n2026	info	waiting for a lock\n"
+        "It was not ready within 1 s (otel_collector_ready_timeout). Its log:\n"
+        "2026	info	waiting for a lock\n"
     )

@@ -33,8 +33,15 @@ def test_a_wrong_key_is_named():
 def test_only_the_last_error_counts():
     lines = [line("datadog", REFUSED.format(403)), line("datadog", "connection refused")]
     messages = vendor_failures("\n".join(lines), [DATADOG])
-    assert [message.partition(",")[0] for message in messages] == ["Datadog does not take the data"]
+    assert len(messages) == 1
+    assert messages[0].startswith("Datadog did not take all data in the last minute")
     assert "otel_collector_datadog_endpoint (https://otlp.datadoghq.com)" in messages[0]
+
+
+def test_a_full_queue_is_named():
+    messages = vendor_failures(line("datadog", "sending queue is full"), [DATADOG])
+    assert len(messages) == 1
+    assert "fills the collector's queue, so new data are refused" in messages[0]
 
 
 def test_another_refusal_is_shown_as_it_is():

@@ -29,8 +29,8 @@ until grep -q 'Everything is ready' "$folder/log"; do
         grep -v '	\(info\|warn\)	' "$folder/log" >&2 || cat "$folder/log" >&2
         exit 1
     fi
-    if [ "$(date +%s)" -ge "$end" ]; then
-        echo "It was not ready within $seconds s. Its log:" >&2
+    if [ "$(date +%s)" -gt "$end" ]; then
+        echo "It was not ready within $seconds s (otel_collector_ready_timeout). Its log:" >&2
         cat "$folder/log" >&2
         kill -KILL "$collector"
         exit 1

@@ -147,7 +147,7 @@ def test_a_mode_is_named_in_the_case_that_its_sentence_needs(lab_data):
 def test_how_to_reach_a_host_is_told_unless_a_proxy_publishes_it(lab_data, url, is_told):
     report = Report.from_json({**lab_data.data(), "jaeger_url": url})
     for output in render_html(report), render_markdown(report, "en"):
-        assert ("the SSH command" in output) == is_told
+        assert ("an SSH command" in output) == is_told
 
 
 def test_the_switch_of_the_conventions_can_be_copied(lab_data):
