@@ -14,6 +14,8 @@ from tests.support.report_page import assert_chain_on_its_own_axis, assert_water
 
 pytest_plugins = ["tests.support.chromium"]
 
+DURATIONS = [mode.trace.root.duration for mode in MadeUpLab().report().modes]
+
 
 @pytest.fixture
 def file(tmp_path):
@@ -24,7 +26,14 @@ def file(tmp_path):
 
 
 def test_three_waterfalls_are_drawn_on_one_axis(file, visit):
-    assert_waterfalls_on_one_axis(visit(file))
+    assert_waterfalls_on_one_axis(visit(file), DURATIONS)
+
+
+def test_a_longer_trace_has_a_longer_bar(file, visit):
+    lab = MadeUpLab()
+    lab.automatic.root["duration"] = 1_500_000
+    file.write_text(render_html(lab.report()))
+    assert_waterfalls_on_one_axis(visit(file), [1_000_000, 1_000_000, 1_500_000])
 
 
 def test_the_trace_across_services_is_drawn_on_its_own_axis(file, visit):
@@ -159,7 +168,7 @@ def test_a_printed_page_has_all_but_the_switch(file, visit, locale):
     # Dark paper would waste ink.
     background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert background == "rgb(255, 255, 255)"
-    assert_waterfalls_on_one_axis(page)
+    assert_waterfalls_on_one_axis(page, DURATIONS)
     assert_chain_on_its_own_axis(page)
     address = "a => getComputedStyle(a, '::after').content"
     for link in page.locator("main a:not([href^='#'])").all():
