@@ -1,10 +1,13 @@
-"""The roles' scenarios, each on machines of its own. They mostly wait, so they run at once.
+"""The roles' scenarios, each on machines of its own. They often wait, so several run at once.
 
 `-k '[proxy]'` runs a single one.
 """
 
 import re
 import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,27 +17,31 @@ from tests.support.commands import REPOSITORY
 SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/molecule.yml"))
 
 
+# With more of them on two cores, services would not start in time.
+CONCURRENT = 4
+
+
+def run_scenario(scenario: str, log: Path) -> int:
+    """Run a scenario with its output in a file, and return its status."""
+    command = ["molecule", "test", "--scenario-name", scenario]
+    with log.open("w") as output:
+        return subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ).returncode
+
+
 @pytest.fixture(scope="module")
-def runs(request, tmp_path_factory):
-    """The processes and the output files of the scenarios that tests need, by name."""
+def runs(request, tmp_path_factory) -> Iterator[dict[str, tuple[Future[int], Path]]]:
+    """The return code and the output file of each scenario that a test needs."""
     tests = [item.name for item in request.session.items]
     logs = tmp_path_factory.mktemp("molecule")
-    runs = {}
-    for scenario in SCENARIOS:
-        if not any(f"[{scenario}]" in test for test in tests):
-            continue
-        with (logs / scenario).open("w") as log:
-            process = subprocess.Popen(
-                ["molecule", "test", "--scenario-name", scenario],
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        runs[scenario] = process, logs / scenario
-    yield runs
-    for process, _ in runs.values():
-        process.wait()
+    wanted = [name for name in SCENARIOS if any(f"[{name}]" in test for test in tests)]
+    with ThreadPoolExecutor(CONCURRENT) as pool:
+        yield {name: (pool.submit(run_scenario, name, logs / name), logs / name) for name in wanted}
 
 
 def failed_tasks(log: str) -> str:
@@ -46,19 +53,19 @@ def failed_tasks(log: str) -> str:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(runs, scenario):
-    process, path = runs[scenario]
-    process.wait()
+    running, path = runs[scenario]
+    returncode = running.result()
     # Without the colours.
     log = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text())
-    assert process.returncode == 0, f"{failed_tasks(log)}\nthe whole log: {path}"
+    assert returncode == 0, f"{failed_tasks(log)}\nthe whole log: {path}"
     # A playbook that is not found is only recorded as missing.
     assert "missing=0" in log, f"expected missing=0 in {path}, which ends:\n{failed_tasks(log)}"
 
 
 @pytest.mark.parametrize("scenario", ["exposed"])
 def test_the_verbose_log_shows_no_password(runs, scenario):
-    process, path = runs[scenario]
-    process.wait()
+    running, path = runs[scenario]
+    running.result()
     # Without Molecule's colours and line breaks.
     log = re.sub(r"\x1b\[[0-9;]*m|│|\s", "", path.read_text())
     settings = yaml.safe_load((REPOSITORY / f"molecule/{scenario}/vars/lab.yml").read_text())
