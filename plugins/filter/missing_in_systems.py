@@ -1,5 +1,6 @@
-"""Filter that names the traces which the systems behind the collector lack."""
+"""Filter that names the traces which the other systems lack."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,17 @@ def span_ids(spans: list[dict[str, Any]], name: str) -> set[str]:
 
 
 def missing_in_systems(
-    requests: list[dict[str, Any]], zipkin: list[dict[str, Any]], exemplars: list[str] | None
+    requests: list[dict[str, Any]],
+    zipkin: list[dict[str, Any]],
+    exemplars: list[str] | None,
+    elasticsearch: list[dict[str, Any]],
 ) -> list[str]:
     """Return what each system lacks of the traces of some requests, in a line per trace.
 
     `requests` are responses of send_requests. `zipkin` are the results of ansible.builtin.uri in a
     loop over those that read the traces in Jaeger, or skipped. `exemplars` are the ids of the
-    traces in Prometheus, None if there is no Prometheus.
+    traces in Prometheus, None if there is no Prometheus. `elasticsearch` are the results of
+    ansible.builtin.uri in a loop over those that read the traces' lines in the journal, or skipped.
     """
     lines = []
     for result in zipkin:
@@ -35,6 +40,20 @@ def missing_in_systems(
             for request in requests
             if request["trace_id"] not in exemplars
         ]
+    for result in elasticsearch:
+        if result.get("skipped"):
+            continue
+        request = result["item"]["item"]
+        logged = Counter(result["item"]["stdout_lines"])
+        hits = (result.get("json") or {}).get("hits", {}).get("hits", [])
+        arrived = Counter(hit["_source"]["message"] for hit in hits)
+        if arrived != logged:
+            others = (arrived - logged).total()
+            lines.append(
+                f"Elasticsearch has {(arrived & logged).total()} of the {logged.total()} log "
+                f"lines of trace {request['trace_id']} ({request['title']})"
+                + (f" and {others} that the journal does not have" if others else "")
+            )
     return lines
 
 

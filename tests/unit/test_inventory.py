@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.commands import run
-from tests.support.contract import TEARDOWN, VERIFY
+from tests.support.contract import ELASTICSEARCH, TEARDOWN, VERIFY
 from tests.support.lab import failure_output
 
 
@@ -28,3 +28,14 @@ def test_the_former_group_is_refused_with_the_new_name(tmp_path):
     ran = play("site.yml", tmp_path / "inventory.yml", f"jaeger: {hosts}\ncars: {hosts}\n")
     message = "has a group cars, which is now called car_app. Nothing was changed."
     failure_output(ran, message)
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", ELASTICSEARCH, VERIFY])
+def test_a_host_that_sends_log_lines_must_run_the_car_app(tmp_path, playbook):
+    lab, logs = "{hosts: {server.example.org: }}", "{hosts: {logs.example.org: }}"
+    text = f"jaeger: {lab}\ncar_app: {lab}\nelasticsearch: {logs}\n"
+    failure_output(
+        play(playbook, tmp_path / "inventory.yml", text),
+        "has logs.example.org in the group elasticsearch, but not in car_app, whose log lines go "
+        "to Elasticsearch. Nothing was changed.",
+    )

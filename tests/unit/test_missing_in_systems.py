@@ -16,22 +16,43 @@ def in_zipkin(request: dict, *ids: str) -> dict:
     return {"item": jaeger} | ({"json": [{"id": each} for each in ids]} if ids else {})
 
 
-def test_nothing_is_missing_where_every_span_and_every_exemplar_is():
+def in_elasticsearch(request: dict, *messages: str) -> dict:
+    """Return the result of a search for the lines of a trace that has two, one of them twice."""
+    journal = {"item": request, "stdout_lines": ["a", "b", "b"]}
+    # No answer at all has no JSON.
+    hits = [{"_source": {"message": message}} for message in messages]
+    return {"item": journal} | ({"json": {"hits": {"hits": hits}}} if messages else {})
+
+
+def test_nothing_is_missing_where_every_span_every_exemplar_and_every_line_is():
     zipkin = [in_zipkin(FIRST, "a", "b"), in_zipkin(SECOND, "b", "a")]
     exemplars = [FIRST["trace_id"], SECOND["trace_id"]]
-    assert missing_in_systems([FIRST, SECOND], zipkin, exemplars) == []
+    lines = [in_elasticsearch(FIRST, "b", "a", "b")]
+    assert missing_in_systems([FIRST, SECOND], zipkin, exemplars, lines) == []
 
 
 def test_each_system_is_named_with_each_trace_that_it_lacks():
     # As many spans as in Jaeger, but others.
     zipkin = [in_zipkin(FIRST, "a", "c"), in_zipkin(SECOND)]
-    assert missing_in_systems([FIRST, SECOND], zipkin, [FIRST["trace_id"]]) == [
+    lines = [in_elasticsearch(FIRST, "b", "a"), in_elasticsearch(SECOND)]
+    assert missing_in_systems([FIRST, SECOND], zipkin, [FIRST["trace_id"]], lines) == [
         f"Zipkin has 1 of the 2 spans of trace {FIRST['trace_id']} (car-manual cars)",
         f"Zipkin has 0 of the 2 spans of trace {SECOND['trace_id']} (car-automatic cars)",
         f"Prometheus has no exemplar of trace {SECOND['trace_id']} (car-automatic cars)",
+        f"Elasticsearch has 2 of the 3 log lines of trace {FIRST['trace_id']} (car-manual cars)",
+        "Elasticsearch has 0 of the 3 log lines of trace "
+        f"{SECOND['trace_id']} (car-automatic cars)",
+    ]
+
+
+def test_a_line_that_was_sent_twice_is_told():
+    lines = [in_elasticsearch(FIRST, "a", "a", "b", "b")]
+    assert missing_in_systems([FIRST], [], None, lines) == [
+        f"Elasticsearch has 3 of the 3 log lines of trace {FIRST['trace_id']} (car-manual cars)"
+        " and 1 that the journal does not have"
     ]
 
 
 def test_a_system_that_the_inventory_does_not_have_lacks_nothing():
     skipped = {"skipped": True, "item": {"item": FIRST}}
-    assert missing_in_systems([FIRST], [skipped], None) == []
+    assert missing_in_systems([FIRST], [skipped], None, [skipped]) == []
