@@ -1,7 +1,7 @@
 """What the report is about: the traces of every mode, the modules behind them and their costs."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -127,16 +127,21 @@ class Cost:
 
 @dataclass(frozen=True)
 class OtherSystem:
-    """A system beside Jaeger in which each mode's trace was found."""
+    """A system beside Jaeger in which each mode's trace was found.
+
+    It has the trace's spans, or its log lines, or otherwise an exemplar of it.
+    """
 
     name: str
-    urls: list[str]  # For each mode.
-    spans: list[int]  # For each mode; none where the system has only an exemplar of the trace.
+    urls: list[str]  # For each mode, like the numbers.
+    spans: list[int]
+    log_lines: list[int] = field(default_factory=list)
 
     @property
     def links(self) -> list[tuple[Text, str]]:
         """For each mode, what was found, and its address."""
         found = [NOUNS["spans"].count(count) for count in self.spans]
+        found += [NOUNS["log_lines"].count(count) for count in self.log_lines]
         return list(zip(found or [WORDS["exemplar"]] * len(self.urls), self.urls, strict=True))
 
 
@@ -163,7 +168,8 @@ class Report:
                           or "chain" (one, of a request that went through all modes)
         span_trees        for each response, the root nodes of its trace, as in `compare_traces`
         other_systems     those that have the modes' traces too, or none: [{"name": "Zipkin",
-                          "urls": [address for each mode], "spans": [number for each mode]}];
+                          "urls": [address for each mode], "spans": [number for each mode],
+                          "log_lines": [the same, or none]}];
                           without numbers a system has exemplars of the traces
         log               the lines of the services' log
         units, modules    for each mode, the text of its systemd unit (or null) and of its module

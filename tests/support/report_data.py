@@ -147,6 +147,7 @@ class MadeUpLab:
         self.jaeger_has_pages = False
         self.warns = True
         zipkin, prometheus = "http://10.0.0.2:9411", "http://10.0.0.2:9090"
+        elasticsearch = "http://10.0.0.2:9200/otel-lab-logs-*/_search?q=trace.id"
         self.other_systems: list[dict[str, Any]] = [
             {
                 "name": "Zipkin",
@@ -157,6 +158,12 @@ class MadeUpLab:
                 "name": "Prometheus",
                 "urls": [f"{prometheus}/consoles/cars.html#{id_}" for id_ in self.trace_ids[:3]],
                 "spans": [],
+            },
+            {
+                "name": "Elasticsearch",
+                "urls": [f"{elasticsearch}:{trace_id}" for trace_id in self.trace_ids[:3]],
+                "spans": [],
+                "log_lines": [2, 1, 2],
             },
         ]
         self.costs: dict[str, Any] | None = {

@@ -47,6 +47,7 @@ def test_other_systems_are_linked_with_what_they_have(lab_data):
     assert "Zipkin" in page.text
     assert f"| Zipkin | [3\N{NO-BREAK SPACE}спана]({links[0]}) |" in markdown
     assert f"| Prometheus | [экземпляр]({links[3]}) |" in markdown
+    assert f"| Elasticsearch | [2\N{NO-BREAK SPACE}строки журнала]({links[6]}) |" in markdown
 
 
 def test_without_other_systems_there_is_no_section_about_them(lab_data):
