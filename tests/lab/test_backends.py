@@ -10,8 +10,9 @@ import pytest
 
 from compare_traces import DIRECT
 from tests.support import contract
-from tests.support.commands import unfold, wait_for
-from tests.support.contract import CARS, OTEL_COLLECTOR
+from tests.support.commands import assert_no_change, unfold, wait_for
+from tests.support.contract import CARS, ELASTICSEARCH, OTEL_COLLECTOR
+from tests.support.elasticsearch import Guard, call, difference, lines_of, lines_per_trace, now
 from tests.support.lab import Lab, failure_output, other_process, playbook_with
 from tests.support.load import (
     failed,
@@ -22,12 +23,13 @@ from tests.support.load import (
     results,
     wait_for_more,
 )
+from tests.support.readme import CONTINUE_TRACE, FIND_LINES
 from tests.support.server import serving
 from tests.support.vendors import KEYS, PATHS, Vendors, temporalities
 from tests.support.vendors import SETTINGS as VENDOR_SETTINGS
 
 PROGRAM = "/usr/local/bin/otelcol-contrib"
-SYSTEMS = ["jaeger", "otel-lab-prometheus", "zipkin"]
+SYSTEMS = ["jaeger", "otel-lab-prometheus", "zipkin", "elasticsearch"]
 # Of the last hour, because a counter that was not written for five minutes is no longer seen.
 SERVER_SPANS = (
     'sum(max_over_time(traces_span_metrics_calls_total{span_kind="SPAN_KIND_SERVER"}[1h]))'
@@ -80,7 +82,7 @@ def running(backends) -> Iterator[Lab]:
 
 def test_status_lists_each_system(backends):
     output = backends.must_play(contract.STATUS)
-    for name in "otel-collector", "prometheus-ui", "zipkin-ui":
+    for name in "otel-collector", "prometheus-ui", "zipkin-ui", "elasticsearch":
         assert f"{name} http://" in output
 
 
@@ -132,9 +134,9 @@ def outage(request) -> int:
 def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
     backends, outage, record_result
 ):
-    """Jaeger, Prometheus and Zipkin are stopped at 20 requests a second
-    No request fails; afterwards Jaeger and Zipkin have every trace, and Prometheus counts every
-    request; meanwhile `make status` names each system"""
+    """Jaeger, Prometheus, Zipkin and Elasticsearch are stopped at 20 requests a second
+    No request fails; afterwards Jaeger and Zipkin have every trace, Prometheus counts every
+    request, and Elasticsearch has its log lines; meanwhile `make status` names each system"""
     # In memory, Jaeger itself would lose what it had.
     with playbook_with(backends, contract.JAEGER, jaeger_span_storage_type="badger"):
         counted = counted_requests(backends)
@@ -154,7 +156,10 @@ def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
         later = [response for response in responses if response["at"] > stopped]
         wait_for(lambda: all_in_zipkin(backends, later), 300)
         wait_for(lambda: counted_requests(backends) - counted >= len(responses), 60)
-    for name in "jaeger-ui", "prometheus-ui", "zipkin-ui":
+        # The app's own line, and that of its access log.
+        expected = {response["trace_id"]: 2 for response in responses}
+        wait_for(lambda: expected.items() <= lines_per_trace(backends).items(), 300)
+    for name in "jaeger-ui", "prometheus-ui", "zipkin-ui", "elasticsearch":
         assert f"{name} does not answer at" in unfold(status.stdout)
     lines = journal(backends, "otelcol-contrib")
     for address in "127.0.0.1:14317", "127.0.0.1:9411":
@@ -254,6 +259,16 @@ OTHER_SETTINGS = {
     "prometheus_jaeger_url=lab": "prometheus_jaeger_url is lab, but must be a URL such as",
     "zipkin_version=3": "zipkin_version is 3, but",
     "zipkin_memory_max_spans=0": "zipkin_memory_max_spans is 0, but must be",
+    "elasticsearch_url=http://lab:secret@es:9200": "elasticsearch_url is http://es:9200, but must "
+    "be a URL without a user",
+    "elasticsearch_url=http://127.0.0.1:9201": "finds no Elasticsearch 7.8 or later at "
+    "elasticsearch_url (http://127.0.0.1:9201):",
+    "elasticsearch_url=http://127.0.0.1:9411": "(http://127.0.0.1:9411): something else answered.",
+    "elasticsearch_user=lab": "elasticsearch_user is lab, and elasticsearch_password (not shown) "
+    "is empty; set both or neither",
+    "elasticsearch_user=a:b elasticsearch_password=c": "elasticsearch_user is a:b, but must have",
+    "elasticsearch_url=http://es:9200 elasticsearch_user=lab elasticsearch_password=secret": "with "
+    "elasticsearch_password it must be an https URL",
 }
 
 
@@ -435,13 +450,226 @@ class TestVendors:
                 )
 
 
+@pytest.fixture
+def since(backends) -> Iterator[int]:
+    """The time on the host; what is logged from then on must be in Elasticsearch, once."""
+    since = now(backends)
+    yield since
+    try:
+        wait_for(lambda: difference(backends, since) == "", 120)
+    except TimeoutError as error:
+        raise AssertionError(difference(backends, since)) from error
+
+
+class TestElasticsearch:
+    """The log lines: whatever fails, each is in Elasticsearch once."""
+
+    def test_the_lines_of_each_mode_are_found_by_trace_id(self, backends, since):
+        for unit in CARS:
+            response = backends.send(unit)
+            trace_id = response["trace_id"]
+            wait_for(lambda trace_id=trace_id: len(lines_of(backends, trace_id)) == 2)
+            own, access = sorted(lines_of(backends, trace_id), key=lambda line: "span" not in line)
+            assert "Found 5 cars" in own["message"]
+            assert f"span_id={own['span']['id']}" in own["message"]
+            assert access["message"].endswith(
+                f" traceparent=00-{trace_id}-{response['span_id']}-01"
+            )
+            for line in own, access:
+                assert line["trace"] == {"id": trace_id}
+                assert line["service"] == {"name": f"server_{unit.removeprefix('car-')}"}
+                assert line["host"] == {"name": backends.ssh("hostname").strip()}
+                assert str(line["process"]["pid"]) in backends.workers(unit)
+                assert line["log"] == {"level": "info"}
+
+    def test_readmes_command_finds_the_lines_of_readmes_trace(self, backends, since):
+        backends.ssh(CONTINUE_TRACE)
+        wait_for(lambda: "Found 5 cars" in backends.ssh(FIND_LINES))
+
+    def test_a_traceback_is_there_line_by_line(self, backends, since):
+        backends.ssh("mv /var/lib/car-app/cars.db /var/lib/car-app/away")
+        try:
+            responses = [backends.send(unit) for unit in CARS]
+        finally:
+            backends.ssh("mv /var/lib/car-app/away /var/lib/car-app/cars.db")
+        assert [response["status"] for response in responses] == [500] * len(CARS)
+        for response in responses:
+            wait_for(lambda trace_id=response["trace_id"]: lines_of(backends, trace_id))
+            levels = {line["log"]["level"] for line in lines_of(backends, response["trace_id"])}
+            assert "error" in levels
+
+    def test_killed_programs_lose_and_repeat_no_line(self, backends, since, record_result):
+        """rsyslogd, or the program that sends, is killed (SIGKILL) at 20 requests a second
+        Every log line is in Elasticsearch, once"""
+        with load(backends) as sent:
+            for who in "main", "control", "all", "main", "control":
+                wait_for_more(sent, 20)
+                process = backends.main_process("otel-lab-rsyslog")
+                if who == "control":
+                    backends.ssh(f"pkill -KILL --parent {process}")
+                else:
+                    backends.ssh(f"systemctl kill --signal=KILL --kill-who={who} otel-lab-rsyslog")
+        assert failed(results(sent)) == {}
+        record_result(f"{len(sent)} requests, every line once")
+
+    def test_a_killed_elasticsearch_loses_no_line(self, backends, since, record_result):
+        """Elasticsearch is killed (SIGKILL) at 20 requests a second
+        No request fails, every log line is there once"""
+        with load(backends) as sent:
+            wait_for_more(sent)
+            backends.ssh("systemctl kill --signal=KILL elasticsearch")
+            wait_for(lambda: "cannot be reached" in journal(backends, "otel-lab-rsyslog"))
+            wait_for(lambda: lines_per_trace(backends), 120)
+            wait_for_more(sent)
+        assert failed(results(sent)) == {}
+        record_result(f"{len(sent)} requests, every line once")
+
+    def test_a_read_only_index_is_named_and_loses_no_line(self, backends, since, record_result):
+        """The index is read-only, as an administrator sets it
+        The app answers, `make verify` and `make status` say so, and the lines come later"""
+        settings = "otel-lab-logs-*/_settings"
+        backends.send("car-manual")
+        call(backends, "PUT", settings, {"index.blocks.write": True})
+        try:
+            assert failed([backends.send(unit) for unit in CARS * 3]) == {}
+            message = (
+                f"Elasticsearch at http://{backends.address}:9200 takes no log lines: HTTP status "
+                "403, cluster_block_exception: index [otel-lab-logs-"
+            )
+            verify = backends.play(contract.VERIFY, "--tags=services")
+            failure_output(verify, message, "Remove the block from the index's settings.")
+            assert message in unfold(backends.make("status").stdout)
+        finally:
+            call(backends, "PUT", settings, {"index.blocks.write": None})
+        wait_for(lambda: difference(backends, since) == "", 60)
+        assert backends.ssh("ls /run/otel-lab-rsyslog") == ""
+        record_result("named; every line arrived")
+
+    def test_a_full_disk_is_named_and_loses_no_line(self, backends, since, record_result):
+        """Elasticsearch's disk is fuller than its flood-stage watermark
+        The app answers, the unit's journal says so, and the lines come later"""
+        watermark = "cluster.routing.allocation.disk.watermark"
+        names = [f"{watermark}.{name}" for name in ("low", "high", "flood_stage")]
+        interval = {"cluster.info.update.interval": "10s"}
+        full = {"transient": dict.fromkeys(names, "1%") | interval}
+        backends.send("car-manual")
+        call(backends, "PUT", "_cluster/settings", full)
+        try:
+            with load(backends, 5) as sent:
+                reason = "disk usage exceeded flood-stage watermark"
+                wait_for(lambda: reason in journal(backends, "otel-lab-rsyslog"), 60)
+                wait_for_more(sent, 10)
+            assert failed(results(sent)) == {}
+            assert reason in backends.ssh("cat /run/otel-lab-rsyslog/problem")
+        finally:
+            usual = {"transient": dict.fromkeys([*names, *interval])}
+            call(backends, "PUT", "_cluster/settings", usual)
+            block = {"index.blocks.read_only_allow_delete": None}
+            call(backends, "PUT", "otel-lab-logs-*/_settings", block)
+        record_result(f"{len(sent)} requests meanwhile, none failed; every line arrived")
+
+    def test_a_line_that_the_mapping_refuses_is_told_and_stops_no_other(
+        self, backends, record_result
+    ):
+        """The index has another mapping, which refuses some lines for good
+        The unit's journal names each of them, and the others arrive"""
+        call(backends, "DELETE", "otel-lab-logs-*")
+        day = backends.ssh("date --utc +%Y.%m.%d").strip()
+        wrong = {"mappings": {"properties": {"span": {"properties": {"id": {"type": "long"}}}}}}
+        call(backends, "PUT", f"otel-lab-logs-{day}", wrong)
+        try:
+            for unit in CARS:
+                trace_id = backends.send(unit)["trace_id"]
+                # That of the access log, which has no span.
+                wait_for(lambda trace_id=trace_id: lines_of(backends, trace_id))
+                told = wait_for(
+                    lambda trace_id=trace_id: [
+                        line
+                        for line in journal(backends, "otel-lab-rsyslog").splitlines()
+                        if trace_id in line
+                    ]
+                )
+                assert len(told) == 1
+                assert "cannot take a log line, which stays in the journal only" in told[0]
+                assert f"Correct the mapping of otel-lab-logs-{day}." in told[0]
+                assert len(lines_of(backends, trace_id)) == 1
+            ran = backends.play(contract.VERIFY, "--tags=traces")
+            failure_output(ran, "Elasticsearch has 1 of the 2 log lines of trace", "car-manual")
+        finally:
+            call(backends, "DELETE", "otel-lab-logs-*")
+        record_result("each named, the others there")
+
+    def test_a_changed_index_template_is_restored_and_additions_stay(self, backends):
+        path = "_index_template/otel-lab-logs"
+        [found] = call(backends, "GET", path)["index_templates"]
+        template = found["index_template"]
+        template["template"]["mappings"]["properties"]["trace"]["properties"]["id"] = {
+            "type": "text"
+        }
+        template["template"]["mappings"]["properties"]["note"] = {"type": "text"}
+        call(backends, "PUT", path, template)
+        backends.must_play(ELASTICSEARCH)
+        [found] = call(backends, "GET", path)["index_templates"]
+        properties = found["index_template"]["template"]["mappings"]["properties"]
+        assert properties["trace"]["properties"]["id"] == {"type": "keyword"}
+        assert properties["note"] == {"type": "text"}
+        assert_no_change(backends.must_play("lab/elasticsearch.yml"))
+        assert_no_change(backends.must_play(ELASTICSEARCH))
+
+    def test_the_password_is_only_in_files_that_others_cannot_read(self, backends, since):
+        guard = Guard(backends)
+        with serving(guard):
+            guard.open(backends)
+            try:
+                wrong = guard.settings | {"elasticsearch_password": "another"}
+                failure_output(
+                    backends.play(ELASTICSEARCH, **wrong),
+                    "it refused elasticsearch_user and elasticsearch_password (not shown). Nothing",
+                )
+                output = backends.must_play(ELASTICSEARCH, "-vvv", "--diff", **guard.settings)
+                assert guard.password not in output
+                backends.must_play(contract.VERIFY, **guard.settings)
+                # Not the password itself, which would be found in the search.
+                pattern = f"'[{guard.password[0]}]{guard.password[1:]}'"
+                found = backends.ssh(
+                    f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
+                    " /etc /opt /run /tmp /usr/local /var || true;"
+                    " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
+                    f" | grep -ac {pattern} || true;"
+                    f" journalctl --no-pager | grep -c {pattern} || true"
+                )
+                files = [
+                    "/etc/otel-lab-rsyslog/credentials/password",
+                    "/run/credentials/otel-lab-rsyslog.service/password",
+                ]
+                assert found.split() == [*files, "0", "0"]
+                modes = backends.ssh(f"stat --format=%a {' '.join(files)}").split()
+                assert all(mode.endswith("00") for mode in modes), modes
+                guard.password = "changed"
+                backends.send("car-manual")
+                reason = "HTTP status 401, security_exception"
+                wait_for(lambda: reason in journal(backends, "otel-lab-rsyslog"))
+            finally:
+                guard.close()
+                backends.must_play(ELASTICSEARCH)
+        assert backends.ssh("ls /etc/otel-lab-rsyslog/credentials") == ""
+
+    def test_the_packages_own_rsyslog_does_not_run(self, backends):
+        states = backends.ssh("systemctl is-enabled rsyslog syslog.socket || true").split()
+        assert states == ["disabled", "disabled"]
+        assert backends.ssh("systemctl is-active rsyslog || true").strip() == "inactive"
+
+
 def test_teardown_leaves_nothing_of_the_other_systems(backends):
     backends.must_play(contract.TEARDOWN)
     left = backends.ssh(
         "ls -d /opt/zipkin /opt/otelcol-contrib /etc/otelcol-contrib /etc/prometheus/otel-lab"
         " /var/lib/otelcol-contrib /var/lib/otel-lab-prometheus /usr/local/bin/otelcol-contrib"
+        " /etc/otel-lab-rsyslog /var/lib/otel-lab-rsyslog /run/otel-lab-rsyslog"
         " /usr/local/lib/* /etc/systemd/system/*.service.d /etc/systemd/system/zipkin.service"
         " /etc/systemd/system/otel-lab-prometheus.service 2>/dev/null || true;"
-        " getent passwd zipkin otelcol-contrib otel-lab-prometheus || true"
+        " getent passwd zipkin otelcol-contrib otel-lab-prometheus otel-lab-rsyslog || true"
     )
-    assert left.split() == [] or all("python" in line for line in left.split()), left
+    # The lab's own Elasticsearch is not the roles'.
+    own = "/usr/local/lib/elasticsearch", "/etc/systemd/system/elasticsearch.service.d"
+    assert all("python" in line or line in own for line in left.split()), left

@@ -6,14 +6,12 @@ import pytest
 
 from compare_traces import read_trace, span_tree
 from send_requests import send
-from tests.support.commands import REPOSITORY, wait_for
+from tests.support.commands import wait_for
 from tests.support.contract import CARS
+from tests.support.readme import BLOCKS, CONTINUE_TRACE, FAIL_QUERY
 from tests.support.terminal import Terminal
 
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 MANUAL, *OTHERS = [block for block in BLOCKS if "server_" in block]
-CONTINUE_TRACE, FAIL_QUERY = [block for block in BLOCKS if "curl" in block]
 
 
 @pytest.mark.parametrize(

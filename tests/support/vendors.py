@@ -1,14 +1,11 @@
 """A stand-in for Datadog, New Relic and Splunk: what they document of OTLP over HTTP."""
 
 import gzip
-import subprocess
 from collections.abc import Iterable, Iterator
 
-from tests.support.commands import wait_for
-from tests.support.lab import Lab
-from tests.support.server import Handler, Server
+from tests.support.server import Handler
+from tests.support.tunnel import TunnelledServer
 
-PORT = 5318
 # Not keys of anybody, but in the form of each vendor's. YAML reads the first as a number.
 KEYS = {
     "datadog": "01234567890123456789012345678901",
@@ -25,10 +22,13 @@ SETTINGS = {
     "otel_collector_datadog_api_key": KEYS["datadog"],
     "otel_collector_new_relic_license_key": KEYS["new_relic"],
     "otel_collector_splunk_access_token": KEYS["splunk"],
-} | {f"otel_collector_{name}_endpoint": f"http://127.0.0.1:{PORT}/{name}" for name in KEYS}
+} | {
+    f"otel_collector_{name}_endpoint": f"http://127.0.0.1:{TunnelledServer.port}/{name}"
+    for name in KEYS
+}
 
 
-class Vendors(Server):
+class Vendors(TunnelledServer):
     """Takes what comes to a vendor's paths with its key, and refuses the rest as the vendors do.
 
     With a `status`, it refuses everything so.
@@ -37,20 +37,6 @@ class Vendors(Server):
     def __init__(self) -> None:
         super().__init__()
         self.keys, self.status = dict(KEYS), 0
-        self.tunnel: subprocess.Popen[bytes] | None = None
-
-    def open(self, lab: Lab) -> None:
-        """Let the host reach the stand-in at its own address 127.0.0.1:PORT."""
-        forward = f"127.0.0.1:{PORT}:127.0.0.1:{self.server_port}"
-        options = ["-N", "-o", "ExitOnForwardFailure=yes", "-R", forward]
-        self.tunnel = subprocess.Popen(["ssh", "-F", lab.ssh_config, *options, lab.name])
-        wait_for(lambda: lab.ssh(f"ss --no-header --listening --tcp 'sport = {PORT}'"))
-
-    def close(self) -> None:
-        """Take it away again."""
-        if self.tunnel:
-            self.tunnel.terminate()
-            self.tunnel.wait()
 
     def answer(self, request: Handler) -> tuple[int, bytes]:
         name = request.path.split("/")[1]

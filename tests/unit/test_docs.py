@@ -40,6 +40,11 @@ RUN_BY = {
         "tests/lab/test_readme_commands.py",
         "lab.ssh(FAIL_QUERY)",
     ),
+    "curl 'http://127.0.0.1:9200/otel-lab-logs-*/_search?pretty&"
+    "q=trace.id:0af7651916cd43dd8448eb211c80319c'": (
+        "tests/lab/test_backends.py",
+        "backends.ssh(FIND_LINES)",
+    ),
     "make destroy": ("tests/lab/conftest.py", 'must_make("destroy")'),
     "ansible-playbook -i inventory/hosts.yml playbooks/teardown.yml": (
         "tests/lab/test_teardown.py",
@@ -95,6 +100,7 @@ def test_every_make_target_that_is_named_exists():
         "docs/performance.md",
         "docs/otel-collector.md",
         "docs/datadog.md",
+        "docs/elasticsearch.md",
         "docs/new-relic.md",
         "docs/prometheus.md",
         "docs/splunk.md",
