@@ -96,6 +96,7 @@ class Guard(TunnelledServer):
     """The lab's Elasticsearch with a user and a password, which the free program does not have."""
 
     user, password = "lab", "not-a-secret-of-anybody"
+    content_type = "application/json"
 
     def __init__(self, lab: Lab) -> None:
         super().__init__()

@@ -16,7 +16,10 @@ class Server(ThreadingHTTPServer):
 
     `promised` (a length in bytes) is what it claims to send. `received` are the requests, each with
     its `body` and the `status` of the answer, and `most_in_progress` is how many overlapped.
+    `content_type` is that of every answer, none if empty.
     """
+
+    content_type = ""
 
     def __init__(self, address: str = "127.0.0.1"):
         super().__init__((address, 0), Handler)
@@ -59,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
         self.status, body = server.answer(self)
         self.send_response(self.status)
         self.send_header("Content-Length", str(server.promised or len(body)))
+        if server.content_type:
+            self.send_header("Content-Type", server.content_type)
         self.end_headers()
         self.wfile.write(body)
 
