@@ -19,7 +19,7 @@ PYTHON := python3
 N := 10
 # 1: only to the first mode's /chain, which goes through all three.
 CHAIN := 0
-# The other systems that `make lab` installs beside Jaeger, such as "prometheus zipkin", or "all".
+# The other systems that `make lab` installs beside Jaeger, such as "prometheus zipkin", or "all" that can be had.
 BACKENDS :=
 # The programs that `make local` starts; all if empty.
 PROGRAMS :=

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -37,6 +37,18 @@ def published_endpoints(
         addresses = {"location": f"{path}/", "outside_url": f"{proxy_url}{path}"}
         published.append({**endpoint, **addresses})
     return published
+
+
+def system_url(
+    hostvars: Mapping[str, Mapping[str, Any]], hosts: list[str], fact: str, host: str
+) -> str:
+    """Return the URL at which `host` reaches a system that runs on the first of some hosts.
+
+    It is in the endpoint facts of that host, under the name `fact`; empty if there are none.
+    """
+    if not hosts or fact not in hostvars[hosts[0]]:
+        return ""
+    return hostvars[hosts[0]][fact]["url" if hosts[0] == host else "outside_url"]
 
 
 def redact_url(url: str) -> str:
@@ -94,4 +106,5 @@ class FilterModule:
             "proxy_authorization": proxy_authorization,
             "published_endpoints": published_endpoints,
             "redact_url": redact_url,
+            "system_url": system_url,
         }

@@ -39,3 +39,19 @@ def test_a_host_that_sends_log_lines_must_run_the_car_app(tmp_path, playbook):
         "has logs.example.org in the group elasticsearch, but not in car_app, whose log lines go "
         "to Elasticsearch. Nothing was changed.",
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("", "has the group grafana, but no host in the group prometheus, whose metrics"),
+        # The next check, of the group car_app.
+        ("grafana_prometheus_url: http://127.0.0.1:9090", "has no host in the group car_app."),
+    ],
+    ids=["without Prometheus", "another Prometheus"],
+)
+def test_grafana_needs_a_prometheus(tmp_path, setting, message):
+    hosts = "{hosts: {server.example.org: {%s}}}"
+    text = f"jaeger: {hosts % ''}\ngrafana: {hosts % setting}\n"
+    ran = play(VERIFY, tmp_path / "inventory.yml", text)
+    failure_output(ran, message, "Nothing was changed.")

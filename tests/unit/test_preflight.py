@@ -15,6 +15,7 @@ MINIMUMS = {
     "otel_collector": ("otel_collector_queue_max", 15, 16),
     "prometheus": ("prometheus_memory_max", 127, 128),
     "zipkin": ("zipkin_memory_max_spans", 0, 1),
+    "grafana": ("grafana_ready_timeout", 0, 1),
 }
 PLAYBOOK = """
 - hosts: all

@@ -8,6 +8,7 @@ from urls import (
     parse_database_url,
     proxy_authorization,
     redact_url,
+    system_url,
 )
 
 
@@ -105,3 +106,15 @@ def test_a_database_has_a_system_a_name_and_a_host(url):
 )
 def test_other_databases_are_refused(url):
     assert parse_database_url(url) == {}
+
+
+def test_a_system_has_another_url_on_its_own_host():
+    urls = {"url": "http://127.0.0.1:9090", "outside_url": "http://10.0.0.2:9090"}
+    hostvars = {"one": {"prometheus_endpoint": urls}, "two": {}}
+
+    def found(hosts, host):
+        return system_url(hostvars, hosts, "prometheus_endpoint", host)
+
+    assert found(["one", "two"], "one") == "http://127.0.0.1:9090"
+    assert found(["one"], "two") == "http://10.0.0.2:9090"
+    assert found([], "one") == found(["two"], "one") == ""
