@@ -47,6 +47,15 @@ def lab(made) -> Lab:
 
 
 @pytest.fixture(scope="module")
+def backends(lab) -> Iterator[Lab]:
+    """The lab with the collector and every system behind it; at the end it is made anew."""
+    lab.must_make("lab", "BACKENDS=all")
+    yield lab
+    lab.must_make("destroy")
+    lab.must_make("lab")
+
+
+@pytest.fixture(scope="module")
 def second_host(lab) -> Iterator[Lab]:
     """Another new host on this machine, with nothing of the lab on it."""
     second = Lab(lab.clone, ".second")

@@ -36,15 +36,6 @@ SERVER_SPANS = (
 )
 
 
-@pytest.fixture(scope="module")
-def backends(lab) -> Iterator[Lab]:
-    """The lab with the collector and every system behind it; at the end it is made anew."""
-    lab.must_make("lab", "BACKENDS=all")
-    yield lab
-    lab.must_make("destroy")
-    lab.must_make("lab")
-
-
 def in_zipkin(lab: Lab, trace_id: str) -> bool:
     """Return whether Zipkin has the trace, so that the collector accepted it."""
     try:
@@ -66,10 +57,6 @@ def counted_requests(lab: Lab) -> int:
     with DIRECT.open(url, timeout=10) as got:
         samples = json.load(got)["data"]["result"]
     return int(samples[0]["value"][1]) if samples else 0
-
-
-def journal(lab: Lab, unit: str) -> str:
-    return lab.ssh(f"journalctl --no-pager --output=cat --unit={unit}")
 
 
 @pytest.fixture
@@ -161,7 +148,7 @@ def test_an_outage_of_every_system_loses_nothing_and_fails_no_request(
         wait_for(lambda: expected.items() <= lines_per_trace(backends).items(), 300)
     for name in "jaeger-ui", "prometheus-ui", "zipkin-ui", "elasticsearch":
         assert f"{name} does not answer at" in unfold(status.stdout)
-    lines = journal(backends, "otelcol-contrib")
+    lines = backends.journal("otelcol-contrib")
     for address in "127.0.0.1:14317", "127.0.0.1:9411":
         assert f"{address}: connect: connection refused" in lines
     record_result(f"{outage} s, {len(responses)} requests, none lost")
@@ -195,7 +182,7 @@ def test_a_full_disk_under_the_queue_loses_nothing_that_was_accepted(backends, r
             wait_for(lambda trace_id=response["trace_id"]: in_zipkin(backends, trace_id))
         backends.ssh(f"dd if=/dev/zero of={folder}/fill bs=64k 2>/dev/null || true")
         with load(backends) as sent:
-            wait_for(lambda: "no space left" in journal(backends, "otelcol-contrib"), 120)
+            wait_for(lambda: "no space left" in backends.journal("otelcol-contrib"), 120)
         assert failed(results(sent)) == {}
         backends.ssh(f"rm {folder}/fill; systemctl start jaeger")
         assert lost(backends, early) == []
@@ -333,7 +320,7 @@ def test_each_mode_sends_its_log_lines_where_something_takes_them(backends):
     ):
         for unit in CARS:
             trace_id = backends.send(unit)["trace_id"]
-            wait_for(lambda line=f"Trace ID: {trace_id}": line in journal(backends, "log-receiver"))
+            wait_for(lambda line=f"Trace ID: {trace_id}": line in backends.journal("log-receiver"))
 
 
 @pytest.fixture(scope="class")
@@ -431,7 +418,7 @@ class TestVendors:
         reason = {"429": "HTTP Status Code 429", "away": "5318: connect: connection refused"}[fault]
 
         def named() -> bool:
-            lines = journal(backends, "otelcol-contrib").splitlines()[-200:]
+            lines = backends.journal("otelcol-contrib").splitlines()[-200:]
             waiting = [line for line in lines if reason in line and "Will retry" in line]
             return all(any(f"otlp_http/{name}" in line for line in waiting) for name in KEYS)
 
@@ -518,7 +505,7 @@ class TestElasticsearch:
         with load(backends) as sent:
             wait_for_more(sent)
             backends.ssh("systemctl kill --signal=KILL elasticsearch")
-            wait_for(lambda: "cannot be reached" in journal(backends, "otel-lab-rsyslog"))
+            wait_for(lambda: "cannot be reached" in backends.journal("otel-lab-rsyslog"))
             wait_for(lambda: lines_per_trace(backends), 120)
             wait_for_more(sent)
         assert failed(results(sent)) == {}
@@ -557,7 +544,7 @@ class TestElasticsearch:
         try:
             with load(backends, 5) as sent:
                 reason = "disk usage exceeded flood-stage watermark"
-                wait_for(lambda: reason in journal(backends, "otel-lab-rsyslog"), 60)
+                wait_for(lambda: reason in backends.journal("otel-lab-rsyslog"), 60)
                 wait_for_more(sent, 10)
             assert failed(results(sent)) == {}
             assert reason in backends.ssh("cat /run/otel-lab-rsyslog/problem")
@@ -585,7 +572,7 @@ class TestElasticsearch:
                 told = wait_for(
                     lambda trace_id=trace_id: [
                         line
-                        for line in journal(backends, "otel-lab-rsyslog").splitlines()
+                        for line in backends.journal("otel-lab-rsyslog").splitlines()
                         if trace_id in line
                     ]
                 )
@@ -648,16 +635,16 @@ class TestElasticsearch:
                 guard.password = "changed"
                 backends.send("car-manual")
                 reason = "HTTP status 401, security_exception"
-                wait_for(lambda: reason in journal(backends, "otel-lab-rsyslog"))
+                wait_for(lambda: reason in backends.journal("otel-lab-rsyslog"))
             finally:
                 guard.close()
                 backends.must_play(ELASTICSEARCH)
         assert backends.ssh("ls /etc/otel-lab-rsyslog/credentials") == ""
 
     def test_the_packages_own_rsyslog_does_not_run(self, backends):
-        states = backends.ssh("systemctl is-enabled rsyslog syslog.socket || true").split()
-        assert states == ["disabled", "disabled"]
-        assert backends.ssh("systemctl is-active rsyslog || true").strip() == "inactive"
+        assert backends.ssh("systemctl is-enabled rsyslog || true").strip() == "disabled"
+        states = backends.ssh("systemctl is-active rsyslog syslog.socket || true").split()
+        assert states == ["inactive", "inactive"]
 
 
 def test_teardown_leaves_nothing_of_the_other_systems(backends):

@@ -20,7 +20,7 @@ def test_it_passes(verified):
 # verify locks the database for a request to each mode.
 @pytest.mark.parametrize("unit", CARS)
 def test_a_failed_query_leaves_its_traceback_in_the_journal(lab, verified, unit):
-    journal = lab.ssh(f"journalctl --no-pager --output=cat --unit={unit}")
+    journal = lab.journal(unit)
     assert "Traceback (most recent call last)" in journal
     assert "sqlite3.OperationalError: database is locked" in journal
 

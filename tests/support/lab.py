@@ -114,6 +114,10 @@ class Lab:
         """Return the ids of a unit's worker processes."""
         return self.ssh(f"pgrep --parent {self.main_process(unit)} || true").split()
 
+    def journal(self, unit: str) -> str:
+        """Return the messages of a unit in the journal, line by line."""
+        return self.ssh(f"journalctl --no-pager --output=cat --unit={unit}")
+
 
 def failure_output(ran: CompletedProcess[str], *messages: str) -> str:
     """Check that a playbook failed with some messages on a reached host; return its output."""
