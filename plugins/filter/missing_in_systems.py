@@ -47,7 +47,11 @@ def missing_in_systems(
         logged = Counter(result["item"]["stdout_lines"])
         hits = (result.get("json") or {}).get("hits", {}).get("hits", [])
         arrived = Counter(hit["_source"]["message"] for hit in hits)
-        if arrived != logged:
+        if not logged:
+            lines.append(
+                f"The journal has no log line of trace {request['trace_id']} ({request['title']})"
+            )
+        elif arrived != logged:
             others = (arrived - logged).total()
             lines.append(
                 f"Elasticsearch has {(arrived & logged).total()} of the {logged.total()} log "

@@ -532,6 +532,16 @@ class TestElasticsearch:
         assert backends.ssh("ls /run/otel-lab-rsyslog") == ""
         record_result("named; every line arrived")
 
+    def test_a_stopped_rsyslog_is_named(self, backends, since):
+        backends.ssh("systemctl stop otel-lab-rsyslog")
+        try:
+            status = unfold(backends.make("status").stdout)
+        finally:
+            backends.ssh("systemctl start otel-lab-rsyslog")
+        reason = "otel-lab-rsyslog.service is inactive on lab, so that no log lines go to"
+        assert reason in status
+        assert "Start it: systemctl start otel-lab-rsyslog.service" in status
+
     def test_a_full_disk_is_named_and_loses_no_line(self, backends, since, record_result):
         """Elasticsearch's disk is fuller than its flood-stage watermark
         The app answers, the unit's journal says so, and the lines come later"""

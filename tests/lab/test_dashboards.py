@@ -175,7 +175,7 @@ class TestGrafana:
             assert logs["secureJsonData"] == {"basicAuthPassword": "a$$b-1"}
             assert grafana.ssh(f"stat --format=%a {SOURCES_FILE}") == "640\n"
         finally:
-            grafana.must_play(GRAFANA)
+            output += grafana.must_play(GRAFANA, "--diff")
         # As --extra-vars, it is in the command that -vvv does not show.
         assert "a$b-1" not in output
         assert "a$$b-1" not in output

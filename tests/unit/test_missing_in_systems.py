@@ -53,6 +53,13 @@ def test_a_line_that_was_sent_twice_is_told():
     ]
 
 
+def test_a_trace_without_a_log_line_in_the_journal_is_told():
+    nothing = {"item": {"item": FIRST, "stdout_lines": []}, "json": {"hits": {"hits": []}}}
+    assert missing_in_systems([FIRST], [], None, [nothing]) == [
+        f"The journal has no log line of trace {FIRST['trace_id']} (car-manual cars)"
+    ]
+
+
 def test_a_system_that_the_inventory_does_not_have_lacks_nothing():
     skipped = {"skipped": True, "item": {"item": FIRST}}
     assert missing_in_systems([FIRST], [skipped], None, [skipped]) == []

@@ -230,6 +230,15 @@ def test_a_line_that_can_never_be_taken_is_told_and_does_not_stop_the_others(ser
     assert told.endswith(f"of server_manual at {TIME}: a")
 
 
+@pytest.mark.parametrize("line", [f"{TIME} {{\n", f"{TIME} {{}}\n", "no time {}\n"])
+def test_an_entry_that_cannot_be_read_is_told_and_does_not_stop_the_others(server, run, line):
+    answers, journal = run(line, entry("a"))
+    assert answers == ["OK"] * 3
+    assert [body["message"] for _, body, *_ in server.requests] == ["a"]
+    [told] = journal
+    assert "A journal entry cannot be read, and stays in the journal only" in told
+
+
 def test_another_bad_request_is_sent_again(server, run):
     error = {"type": "validation_exception", "reason": "maximum shards open"}
     server.answers = [(400, {"error": error})]

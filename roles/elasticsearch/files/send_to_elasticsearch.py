@@ -80,7 +80,8 @@ class Identifier:
     def identify(self, timestamp: str, entry: dict[str, str]) -> str:
         """Return the id of the next entry.
 
-        The lines of a traceback, which may be equal, get the same time. They are counted.
+        The lines of a traceback, which may be equal, get the same time. They are counted, but
+        only as long as the program runs: of equal lines that a kill separates, one is lost.
         """
         if timestamp != self.timestamp:
             self.timestamp, self.seen = timestamp, Counter()
@@ -226,9 +227,16 @@ def main() -> int:
     print("OK", flush=True)
     for line in sys.stdin.buffer:
         timestamp, _, text = line.decode(errors="replace").partition(" ")
-        entry = json.loads(text)
-        path = document_path(timestamp, identifier.identify(timestamp, entry))
-        deliver(server, problem, path, to_document(timestamp, entry))
+        try:
+            entry = json.loads(text)
+            path = document_path(timestamp, identifier.identify(timestamp, entry))
+            document = to_document(timestamp, entry)
+        # All lines behind it would wait for ever.
+        except (ValueError, KeyError, IndexError) as error:
+            message = "A journal entry cannot be read, and stays in the journal only"
+            syslog.syslog(syslog.LOG_ERR, f"{message}: {error!r} in {line[:200]!r}")
+        else:
+            deliver(server, problem, path, document)
         print("OK", flush=True)
     return 0
 
