@@ -651,6 +651,19 @@ class TestElasticsearch:
                 backends.must_play(ELASTICSEARCH)
         assert backends.ssh("ls /etc/otel-lab-rsyslog/credentials") == ""
 
+    def test_a_host_with_an_rsyslog_of_its_own_keeps_it(self, backends, since):
+        backends.ssh("systemctl enable --quiet --now rsyslog; rm -r /etc/otel-lab-rsyslog")
+        process = backends.main_process("rsyslog")
+        try:
+            backends.must_play(ELASTICSEARCH)
+            assert backends.ssh("systemctl is-enabled rsyslog").strip() == "enabled"
+            assert backends.main_process("rsyslog") == process != "0"
+            backends.send("car-manual")
+        finally:
+            backends.ssh(
+                "systemctl disable --quiet --now rsyslog; systemctl stop syslog.socket rsyslog"
+            )
+
     def test_the_packages_own_rsyslog_does_not_run(self, backends):
         assert backends.ssh("systemctl is-enabled rsyslog || true").strip() == "disabled"
         states = backends.ssh("systemctl is-active rsyslog syslog.socket || true").split()
