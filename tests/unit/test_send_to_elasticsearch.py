@@ -149,7 +149,7 @@ def server():
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         server.answers, server.requests = [], []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield server
         server.shutdown()
 
