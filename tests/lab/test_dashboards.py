@@ -31,6 +31,15 @@ def create(lab: Lab, backends: str) -> CompletedProcess[str]:
     return run(*playbook, "--extra-vars", f"lab_backends='{backends}'", cwd=lab.clone)
 
 
+def with_group(lab: Lab, folder: Path, group: str, host: str) -> Lab:
+    """Return the lab with an inventory in which a group has one host."""
+    inventory = yaml.safe_load(lab.inventory.read_text())
+    other = copy.copy(lab)
+    other.inventory = folder / "inventory.yml"
+    other.inventory.write_text(yaml.safe_dump({**inventory, group: {"hosts": {host: None}}}))
+    return other
+
+
 def ask(url: str, query: Query) -> dict[str, Any]:
     """Send a query to the data source at a URL, as Grafana does; return its answer."""
     body = json.dumps(query.body).encode() if query.body else None
@@ -102,12 +111,7 @@ class TestGrafana:
         assert 'BACKENDS is "grafana", but the host has no Grafana' in unfold(named.stdout)
 
     def test_a_host_without_grafana_and_package_is_refused(self, backends, tmp_path):
-        inventory = yaml.safe_load(backends.inventory.read_text())
-        other = copy.copy(backends)
-        other.inventory = tmp_path / "inventory.yml"
-        other.inventory.write_text(
-            yaml.safe_dump({**inventory, "grafana": {"hosts": {"lab": None}}})
-        )
+        other = with_group(backends, tmp_path, "grafana", "lab")
         with assert_unchanged(backends):
             ran = other.play(GRAFANA)
         failure_output(
@@ -203,6 +207,12 @@ class TestGrafana:
             ran = grafana.play(GRAFANA, **settings)
         output = failure_output(ran, message, "Nothing was changed.")
         assert "no-secret" not in output
+
+    def test_a_run_that_leaves_out_a_system_is_refused(self, grafana, tmp_path):
+        other = with_group(grafana, tmp_path, "zipkin", "elsewhere")
+        with assert_unchanged(grafana):
+            ran = other.play(GRAFANA, "--limit=lab")
+        failure_output(ran, "This run leaves out elsewhere of the group zipkin", "Nothing was")
 
     def test_status_and_verify_know_it(self, grafana):
         status = unfold(grafana.must_play(contract.STATUS, "--skip-tags=traces"))
