@@ -97,6 +97,10 @@ test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like
 test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)
 	@pytest tests/unit --numprocesses=2
 
+.PHONY: test-long
+test-long: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test (20 minutes); needs root on a Debian-like Linux
+	@pytest tests/lab -m long --long
+
 .PHONY: reliability
 reliability: .venv/.complete .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
 	@pytest -m measured --long --tables=docs tests/unit tests/lab

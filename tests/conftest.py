@@ -17,7 +17,7 @@ TABLES = pytest.StashKey[dict[str, Table]]()
 def pytest_addoption(parser):
     parser.addoption("--tables", help="write the results that the tests record into this folder")
     parser.addoption(
-        "--long", action="store_true", help="let outages last 10 minutes rather than 1, and flood"
+        "--long", action="store_true", help="run long tests too, with outages of 10 minutes, not 1"
     )
     parser.addoption("--pictures", help="take the report's pictures and put them into this folder")
 

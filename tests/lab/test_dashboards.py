@@ -49,6 +49,9 @@ def ask(url: str, query: Query) -> dict[str, Any]:
         return json.load(got)
 
 
+# Nine minutes, with a lab of every system once more.
+pytestmark = pytest.mark.long
+
 GRAFANA = "playbooks/grafana.yml"
 SOURCES_FILE = "/etc/grafana/provisioning/datasources/otel-lab.yaml"
 PROVIDERS_FILE = "/etc/grafana/provisioning/dashboards/otel-lab.yaml"
