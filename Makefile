@@ -98,7 +98,7 @@ test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neithe
 	@pytest tests/unit --numprocesses=2
 
 .PHONY: test-long
-test-long: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test (20 minutes); needs root on a Debian-like Linux
+test-long: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test (a quarter of an hour); needs root on a Debian-like Linux
 	@pytest tests/lab -m long --long
 
 .PHONY: reliability

@@ -499,7 +499,6 @@ class TestElasticsearch:
         assert failed(results(sent)) == {}
         record_result(f"{len(sent)} requests, every line once")
 
-    @pytest.mark.long
     def test_a_killed_elasticsearch_loses_no_line(self, backends, since, record_result):
         """Elasticsearch is killed (SIGKILL) at 20 requests a second
         No request fails, every log line is there once"""
@@ -543,7 +542,6 @@ class TestElasticsearch:
         assert reason in status
         assert "Start it: systemctl start otel-lab-rsyslog.service" in status
 
-    @pytest.mark.long
     def test_a_full_disk_is_named_and_loses_no_line(self, backends, since, record_result):
         """Elasticsearch's disk is fuller than its flood-stage watermark
         The app answers, the unit's journal says so, and the lines come later"""
@@ -596,7 +594,6 @@ class TestElasticsearch:
             call(backends, "DELETE", "otel-lab-logs-*")
         record_result("each named, the others there")
 
-    @pytest.mark.long
     def test_a_changed_index_template_is_restored_and_additions_stay(self, backends):
         path = "_index_template/otel-lab-logs"
         [found] = call(backends, "GET", path)["index_templates"]
