@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SOURCES = ["prometheus", "jaeger", "elasticsearch"]
-
 
 @dataclass(frozen=True)
 class Period:
@@ -90,14 +88,14 @@ QUERIES = {
 def queries(panel: dict[str, Any], variables: Mapping[str, str], period: Period) -> Iterator[Query]:
     """Yield the requests for a panel: one for each query, and one for its exemplars.
 
-    Raises ValueError if it has none, if a data source is not one of SOURCES, or is not what its
+    Raises ValueError if it has none, if a data source has no entry in QUERIES, or is not what its
     name says, or if a variable has no value.
     """
     if not panel.get("targets"):
         raise ValueError(f"the panel {panel['title']} has no query")
     for target in panel["targets"]:
         source = target["datasource"]
-        if source["type"] not in SOURCES or source["uid"] != f"otel-lab-{source['type']}":
+        if source["type"] not in QUERIES or source["uid"] != f"otel-lab-{source['type']}":
             raise ValueError(f"the panel {panel['title']} has the unknown data source {source}")
         # As text, so that a variable may be anywhere in it.
         filled = json.loads(substitute(json.dumps(target), variables))

@@ -8,7 +8,7 @@ import pytest
 from grafana import dashboard_of
 from tests.support.commands import REPOSITORY
 from tests.support.grafana import (
-    SOURCES,
+    QUERIES,
     Period,
     Query,
     has_data,
@@ -66,7 +66,7 @@ def test_only_panels_whose_data_source_is_there_are_kept():
     kept = dashboard_of(DASHBOARD, ["otel-lab-jaeger"])
     assert kept["title"] == DASHBOARD["title"]
     assert {shown["datasource"]["type"] for shown in kept["panels"]} == {"jaeger"}
-    uids = [f"otel-lab-{source}" for source in SOURCES]
+    uids = [f"otel-lab-{source}" for source in QUERIES]
     assert dashboard_of(DASHBOARD, uids) == DASHBOARD
 
 
