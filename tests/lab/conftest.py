@@ -48,7 +48,7 @@ def lab(made) -> Lab:
 
 @pytest.fixture(scope="module")
 def backends(lab) -> Iterator[Lab]:
-    """The lab with the collector and every system behind it; at the end it is made anew."""
+    """The lab with the collector and every system behind it; the end recreates the default lab."""
     lab.must_make("lab", "BACKENDS=all")
     yield lab
     lab.must_make("destroy")

@@ -323,6 +323,24 @@ def test_each_mode_sends_its_log_lines_where_something_takes_them(backends):
             wait_for(lambda line=f"Trace ID: {trace_id}": line in backends.journal("log-receiver"))
 
 
+def assert_only_a_credential(lab: Lab, secret: str, unit: str, name: str) -> None:
+    """Check that a secret is in the unit's credential `name`, and nowhere else on the host."""
+    # Not the secret itself, which would be found in the search.
+    pattern = f"'[{secret[0]}]{secret[1:]}'"
+    found = lab.ssh(
+        f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
+        " /etc /opt /run /tmp /usr/local /var || true;"
+        " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
+        f" | grep -ac {pattern} || true;"
+        f" journalctl --no-pager | grep -c {pattern} || true;"
+        f" systemctl show {unit} | grep -c {pattern} || true"
+    )
+    files = [f"/etc/{unit}/credentials/{name}", f"/run/credentials/{unit}.service/{name}"]
+    assert found.split() == [*files, "0", "0", "0"]
+    modes = lab.ssh(f"stat --format=%a {' '.join(files)}").split()
+    assert all(mode.endswith("00") for mode in modes), modes
+
+
 @pytest.fixture(scope="class")
 def vendors() -> Iterator[Vendors]:
     """The stand-in."""
@@ -377,23 +395,7 @@ class TestVendors:
     def test_a_key_is_only_in_files_that_others_cannot_read(self, backends, output):
         for name, key in KEYS.items():
             assert key not in output
-            # Not the key itself, which would be found in the search.
-            pattern = f"'[{key[0]}]{key[1:]}'"
-            found = backends.ssh(
-                f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
-                " /etc /opt /run /tmp /usr/local /var || true;"
-                " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
-                f" | grep -ac {pattern} || true;"
-                f" journalctl --no-pager | grep -c {pattern} || true;"
-                f" systemctl show otelcol-contrib | grep -c {pattern} || true"
-            )
-            files = [
-                f"/etc/otelcol-contrib/credentials/{name}",
-                f"/run/credentials/otelcol-contrib.service/{name}",
-            ]
-            assert found.split() == [*files, "0", "0", "0"]
-            modes = backends.ssh(f"stat --format=%a {' '.join(files)}").split()
-            assert all(mode.endswith("00") for mode in modes), modes
+            assert_only_a_credential(backends, key, "otelcol-contrib", name)
 
     def test_a_wrong_key_is_named_and_costs_the_others_nothing(self, backends, enabled):
         enabled.keys["datadog"] = "another"
@@ -624,22 +626,7 @@ class TestElasticsearch:
                 output = backends.must_play(ELASTICSEARCH, "-vvv", "--diff", **guard.settings)
                 assert guard.password not in output
                 backends.must_play(contract.VERIFY, **guard.settings)
-                # Not the password itself, which would be found in the search.
-                pattern = f"'[{guard.password[0]}]{guard.password[1:]}'"
-                found = backends.ssh(
-                    f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
-                    " /etc /opt /run /tmp /usr/local /var || true;"
-                    " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
-                    f" | grep -ac {pattern} || true;"
-                    f" journalctl --no-pager | grep -c {pattern} || true"
-                )
-                files = [
-                    "/etc/otel-lab-rsyslog/credentials/password",
-                    "/run/credentials/otel-lab-rsyslog.service/password",
-                ]
-                assert found.split() == [*files, "0", "0"]
-                modes = backends.ssh(f"stat --format=%a {' '.join(files)}").split()
-                assert all(mode.endswith("00") for mode in modes), modes
+                assert_only_a_credential(backends, guard.password, "otel-lab-rsyslog", "password")
                 guard.password = "changed"
                 backends.send("car-manual")
                 reason = "HTTP status 401, security_exception"
