@@ -49,6 +49,13 @@ def test_a_program_that_becomes_ready_has_read_the_configuration(try_configurati
     assert list(tmp_path.glob("tmp.*")) == []
 
 
+def test_a_program_that_does_not_handle_the_signal_yet_has_accepted_the_configuration(
+    try_configuration,
+):
+    ran = try_configuration("echo Everything is ready; exec sleep 60")
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
 def test_a_program_that_refuses_the_configuration_gives_its_reason(try_configuration):
     ran = try_configuration(
         "echo '2026	info	starting'; echo '2026	warn	no network'; "
