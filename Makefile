@@ -97,8 +97,8 @@ test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like
 test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)
 	@pytest tests/unit --numprocesses=2
 
-.PHONY: test-long
-test-long: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test (a quarter of an hour); needs root on a Debian-like Linux
+.PHONY: test-nightly
+test-nightly: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test; needs root on a Debian-like Linux
 	@pytest tests/lab -m long --long
 
 .PHONY: reliability

@@ -17,6 +17,8 @@ from tests.support.commands import REPOSITORY
 SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/molecule.yml"))
 
 
+# Run by `make test-nightly` only.
+NIGHTLY: set[str] = set()
 # With more of them on two cores, services would not start in time.
 CONCURRENT = 4
 
@@ -51,7 +53,10 @@ def failed_tasks(log: str) -> str:
     return "\n".join([*failed, "[...]", *log.splitlines()[-20:]])
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(name, marks=[pytest.mark.long] * (name in NIGHTLY)) for name in SCENARIOS],
+)
 def test_scenario(runs, scenario):
     running, path = runs[scenario]
     returncode = running.result()
