@@ -10,10 +10,15 @@ import sys
 import tarfile
 import threading
 import zipfile
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import CertificateBuilder, Name, NameAttribute
+from cryptography.x509.oid import NameOID
 
 import build_wheelhouse
 import wait_for_http
@@ -213,3 +218,36 @@ def test_only_taken_ports_are_found(transport, kind):
             [sys.executable, program, *listeners], capture_output=True, text=True, check=True
         )
     assert found.stdout == f"{transport} {address}: Address already in use\n"
+
+
+@pytest.fixture(scope="module")
+def key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+def load_certificate(path: Path, own: Ed25519PrivateKey, given: Ed25519PrivateKey, days: int):
+    """Run load_certificate.py for a certificate that is valid for some days, and a key."""
+    now = datetime.now(UTC)
+    name = Name([NameAttribute(NameOID.COMMON_NAME, "lab")])
+    builder = CertificateBuilder(name, name, own.public_key(), serial_number=1)
+    builder = builder.not_valid_before(now - timedelta(9)).not_valid_after(now + timedelta(days))
+    certificate = builder.sign(own, None)
+    path.write_bytes(certificate.public_bytes(Encoding.PEM))
+    pem = given.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    program = REPOSITORY / "roles/common/files/load_certificate.py"
+    return subprocess.run([sys.executable, program, path], input=pem, capture_output=True)
+
+
+def test_a_certificate_with_its_key_is_accepted(tmp_path, key):
+    assert load_certificate(tmp_path / "lab.crt", key, key, 1).returncode == 0
+
+
+def test_a_certificate_with_another_key_is_refused(tmp_path, key):
+    ran = load_certificate(tmp_path / "lab.crt", key, Ed25519PrivateKey.generate(), 1)
+    assert ran.returncode == 1
+
+
+def test_an_expired_certificate_is_refused(tmp_path, key):
+    ran = load_certificate(tmp_path / "lab.crt", key, key, -1)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"The certificate expired on 2")
