@@ -2,6 +2,7 @@
 
 A listener is a dict: `unit` such as jaeger.service, `transport` (tcp or udp), `host_port` such as
 127.0.0.1:16686, and `setting`, the variable that sets it; without one the address is fixed.
+`replaces` are units of the same role that the run removes, so that their ports will be free.
 """
 
 import ipaddress
@@ -17,6 +18,7 @@ class Listener(TypedDict):
     transport: str
     host_port: str
     setting: NotRequired[str]
+    replaces: NotRequired[list[str]]
 
 
 WILDCARDS = {"0.0.0.0", "[::]", "*"}
@@ -131,7 +133,8 @@ def port_conflicts(listeners: list[Listener], output: str, host: str) -> list[st
     for listener in listeners:
         wanted = declared_socket(listener)
         own = [s for s in sockets if s.unit == wanted.unit and s.port == wanted.port]
-        others = [s for s in sockets if s.overlaps(wanted) and s.unit != wanted.unit]
+        own_units = {wanted.unit, *(u.rpartition(".")[0] for u in listener.get("replaces", []))}
+        others = [s for s in sockets if s.overlaps(wanted) and s.unit not in own_units]
         # Of a socket that systemd holds for the unit, ss names systemd as the owner.
         if others and not any(s.held_by_systemd for s in own):
             setting = listener.get("setting")

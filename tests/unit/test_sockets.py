@@ -121,6 +121,13 @@ def test_a_socket_that_systemd_holds_for_the_unit_is_no_conflict():
     assert port_conflicts([listener("127.0.0.1:8082")], other, "server") != []
 
 
+def test_the_port_of_a_unit_that_the_run_replaces_is_no_conflict():
+    wanted = listener("127.0.0.1:8082") | {"replaces": ["old.service", "older.service"]}
+    for unit, count in ("old", 0), ("older", 0), ("app", 0), ("other", 1):
+        line = ss_line("127.0.0.1:8082", owner=f"/system.slice/{unit}.service")
+        assert len(port_conflicts([wanted], line, "server")) == count, unit
+
+
 def test_a_program_without_a_visible_owner_is_unknown():
     [conflict] = port_conflicts(
         [listener("127.0.0.1:80")], "tcp LISTEN 0 128 127.0.0.1:80 0.0.0.0:*", "server"
