@@ -10,6 +10,22 @@ SETTINGS = {
     r"span-storage\.type": "jaeger_span_storage_type",
     r"memory\.max-traces": "jaeger_memory_max_traces",
     r"badger\.span-store-ttl": "jaeger_badger_span_store_ttl",
+    r"cassandra\.servers": "jaeger_cassandra_servers",
+    r"cassandra\.port": "jaeger_cassandra_port",
+    r"cassandra\.keyspace": "jaeger_cassandra_keyspace",
+    r"cassandra\.local-dc": "jaeger_cassandra_datacenter",
+    r"cassandra\.username": "jaeger_cassandra_user",
+    r"cassandra\.password": "jaeger_cassandra_password",
+    r"cassandra\.tls\..+": "jaeger_cassandra_ca",
+    r"es\.server-urls": "jaeger_elasticsearch_urls",
+    r"es\.index-prefix": "jaeger_elasticsearch_index_prefix",
+    r"es\.num-replicas": "jaeger_elasticsearch_num_replicas",
+    r"es\.username": "jaeger_elasticsearch_user",
+    r"es\.password(-file)?": "jaeger_elasticsearch_password",
+    r"es\.tls\..+": "jaeger_elasticsearch_ca",
+    r"kafka\.(producer|consumer)\.brokers": "jaeger_kafka_brokers",
+    r"kafka\.(producer|consumer)\.topic": "jaeger_kafka_topic",
+    r"collector\.otlp\.(grpc|http)\.tls\..+": "jaeger_collector_otlp_tls_cert",
     r"query\.http\.tls\..+": "reverse_proxy_password, which serves the page by HTTPS,",
 }
 # Listeners without a setting, and what would keep requests or spans from Jaeger.
@@ -22,7 +38,7 @@ FIXED = (
 def refused_flags(arguments: list[str] | str, listeners: Iterable[dict[str, str]]) -> list[str]:
     """Return a message for each flag that changes what other parts of the lab rely on.
 
-    `arguments` are those of jaeger-all-in-one, "--flag=value" or flag and value one after the
+    `arguments` are those of Jaeger's programs, "--flag=value" or flag and value one after the
     other. A listener has its `flag` and, unless its address is fixed, its `setting`.
     """
     # Ansible takes a text for a list, but does not make it one.

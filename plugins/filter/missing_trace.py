@@ -41,12 +41,13 @@ def missing_trace_cause(
     response: dict[str, Any],
     endpoint: str,
     difference: str,
+    query_unit: str = "jaeger.service",
 ) -> str:
     """Return the likeliest cause of a missing trace, and the fix, as sentences.
 
     `environments` and `journals` are results of commands in a loop over the modes' endpoint facts,
-    `response` is that of send_requests, `endpoint` the URL to which the modes send spans, and
-    `difference` the message of compare_traces.
+    `response` is that of send_requests, `endpoint` the URL to which the modes send spans,
+    `difference` the message of compare_traces, and `query_unit` what answers Jaeger's queries.
     """
     for result in environments:
         environment = parse_environment(result.get("stdout", ""))
@@ -67,7 +68,7 @@ def missing_trace_cause(
                 "car_app_otlp_endpoint."
             )
     if found := re.search(r"Jaeger at .* cannot be reached: .*", difference):
-        return f"{found[0]}. Start Jaeger: systemctl start jaeger."
+        return f"{found[0]}. Start Jaeger: systemctl start {query_unit.removesuffix('.service')}."
     return (
         f"{difference.partition(HEADING)[2] or difference} No cause was found in the environments "
         "and the journals of the units. Compare all traces with `playbooks/verify.yml`."
