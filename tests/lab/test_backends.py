@@ -13,7 +13,13 @@ from tests.support import contract
 from tests.support.commands import assert_no_change, unfold, wait_for
 from tests.support.contract import CARS, ELASTICSEARCH, OTEL_COLLECTOR
 from tests.support.elasticsearch import Guard, call, difference, lines_of, lines_per_trace, now
-from tests.support.lab import Lab, failure_output, other_process, playbook_with
+from tests.support.lab import (
+    Lab,
+    assert_only_in_files,
+    failure_output,
+    other_process,
+    playbook_with,
+)
 from tests.support.load import (
     failed,
     flood,
@@ -325,20 +331,8 @@ def test_each_mode_sends_its_log_lines_where_something_takes_them(backends):
 
 def assert_only_a_credential(lab: Lab, secret: str, unit: str, name: str) -> None:
     """Check that a secret is in the unit's credential `name`, and nowhere else on the host."""
-    # Not the secret itself, which would be found in the search.
-    pattern = f"'[{secret[0]}]{secret[1:]}'"
-    found = lab.ssh(
-        f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
-        " /etc /opt /run /tmp /usr/local /var || true;"
-        " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
-        f" | grep -ac {pattern} || true;"
-        f" journalctl --no-pager | grep -c {pattern} || true;"
-        f" systemctl show {unit} | grep -c {pattern} || true"
-    )
     files = [f"/etc/{unit}/credentials/{name}", f"/run/credentials/{unit}.service/{name}"]
-    assert found.split() == [*files, "0", "0", "0"]
-    modes = lab.ssh(f"stat --format=%a {' '.join(files)}").split()
-    assert all(mode.endswith("00") for mode in modes), modes
+    assert_only_in_files(lab, secret, files, [unit])
 
 
 @pytest.fixture(scope="class")

@@ -150,6 +150,26 @@ def assert_unchanged(lab: Lab) -> Iterator[None]:
         assert lab.send(name, page)["status"] == status, f"{name} does not answer"
 
 
+def assert_only_in_files(lab: Lab, secret: str, files: list[str], units: list[str]) -> None:
+    """Check that a secret is in some files, which only their owner reads, and nowhere else.
+
+    Neither in the arguments, the environment, the journal nor the properties of the units.
+    """
+    # Not the secret itself, which would be found in the search.
+    pattern = f"'[{secret[0]}]{secret[1:]}'"
+    found = lab.ssh(
+        f"grep --recursive --devices=skip --files-with-matches -e {pattern}"
+        " /etc /opt /run /tmp /usr/local /var || true;"
+        " cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
+        f" | grep -ac {pattern} || true;"
+        f" journalctl --no-pager | grep -c {pattern} || true;"
+        f" systemctl show {' '.join(units)} | grep -c {pattern} || true"
+    )
+    assert found.split() == [*files, "0", "0", "0"]
+    modes = lab.ssh(f"stat --format=%a {' '.join(files)}").split()
+    assert all(mode.endswith("00") for mode in modes), modes
+
+
 @contextmanager
 def changed(lab: Lab, unit: str, command: str, undo: str) -> Iterator[None]:
     """Run a unit with what a command changed, and afterwards as a second one restores it."""
