@@ -156,18 +156,19 @@ def missing_statements(
     # An interrupted run leaves the first statements' objects.
     first_missing = list(wanted).index(next(iter(missing)))
     if tables & OLD_TABLES or found - set(list(wanted)[:first_missing]):
+        absent = [name.split(".")[-1] for name in missing if name.startswith("TABLE ")]
         has = "an older schema of Jaeger" if tables & OLD_TABLES else "tables of another program"
         raise RefusedError(
             f"The keyspace {keyspace} has {has}: {', '.join(sorted(tables))}. Jaeger needs its "
-            f"schema v004, whose {', '.join(name.split('.')[-1] for name in missing)} is missing. "
-            "Nothing was changed. Name another keyspace in jaeger_cassandra_keyspace, which is "
-            "then created, or migrate this one as Jaeger's documentation says."
+            f"schema v004, of which {', '.join(absent)} is missing. Nothing was changed. Name "
+            "another keyspace in jaeger_cassandra_keyspace, which is then created, or migrate this "
+            "one as Jaeger's documentation says."
         )
     if f"KEYSPACE {keyspace}" in missing and up.count(datacenter) < replication_factor:
         raise RefusedError(
-            f"jaeger_cassandra_replication_factor is {replication_factor}, but of the data centre "
-            f"{datacenter} only {up.count(datacenter)} can be reached. Nothing was changed. Start "
-            "the other nodes, or set a lower number."
+            f"jaeger_cassandra_replication_factor is {replication_factor}, but only "
+            f"{up.count(datacenter)} of the nodes in the data centre {datacenter} can be reached. "
+            "Nothing was changed. Start the other nodes, or set a lower number."
         )
     return missing
 

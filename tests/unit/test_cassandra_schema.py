@@ -96,7 +96,7 @@ def test_another_keyspace_does_not_count():
 
 def test_too_few_nodes_for_a_new_keyspace_are_refused():
     cluster = Cluster(nodes=("dc1", "dc2"))
-    with pytest.raises(RefusedError, match="of the data centre dc1 only 1 can be reached"):
+    with pytest.raises(RefusedError, match="but only 1 of the nodes in the data centre dc1"):
         missing(cluster, replicas=2)
     assert missing(Cluster(nodes=("dc1", "dc1")), replicas=2) == OBJECTS
 
