@@ -39,8 +39,9 @@ def traced(lab: Lab) -> str:
     assert response["status"] == 200, response
 
     def is_complete() -> bool:
-        trace = read_trace(lab.jaeger, response["trace_id"])
-        return trace is not None and len(trace["processes"]) == len(contract.CARS)
+        trace = read_trace(lab.jaeger, response["trace_id"]) or {"processes": {}}
+        services = {process["serviceName"] for process in trace["processes"].values()}
+        return len(services) == len(contract.CARS)
 
     wait_for(is_complete)
     return response["trace_id"]
