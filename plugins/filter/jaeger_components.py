@@ -6,6 +6,7 @@ A component is collector, query or ingester, or all-in-one, which collects and a
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 COMPONENTS = ("all-in-one", "collector", "query", "ingester")
 # Kept by Jaeger itself, in its memory or on its disk, where no other component reads it.
@@ -293,6 +294,23 @@ def unread_warnings(host: str, hostvars: HostVars, hosts: Iterable[str]) -> list
     ]
 
 
+def split_stores(endpoints: list[str] | str, hostvars: HostVars, hosts: Iterable[str]) -> list[str]:
+    """Return the hosts among which the traces would be split that are sent to the endpoints.
+
+    These are the hosts with a store of their own, memory or badger, at whose addresses several of
+    the endpoints lead; none if only one host has such a store.
+    """
+    urls = [endpoints] if isinstance(endpoints, str) else endpoints
+    addresses = {urlsplit(url).hostname for url in urls}
+    found = [
+        host
+        for host in hosts
+        if setting(hostvars[host], "jaeger_span_storage_type") in OWN_STORES
+        and addresses & {host, str(hostvars[host].get("ansible_host", host))}
+    ]
+    return found if len(found) > 1 else []
+
+
 def schema_host(hosts: Iterable[str], hostvars: HostVars, host: str) -> str:
     """Return which of some hosts creates the Cassandra schema that a host uses: the first."""
     return next(other for other in hosts if share_engine(hostvars[host], hostvars[other]))
@@ -308,6 +326,7 @@ class FilterModule:
             "engine_errors": engine_errors,
             "jaeger_hosts": jaeger_hosts,
             "schema_host": schema_host,
+            "split_stores": split_stores,
             "unread_errors": unread_errors,
             "unread_warnings": unread_warnings,
         }

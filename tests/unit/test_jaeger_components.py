@@ -10,6 +10,7 @@ from jaeger_components import (
     engine_errors,
     jaeger_hosts,
     schema_host,
+    split_stores,
     unread_errors,
     unread_warnings,
 )
@@ -252,3 +253,14 @@ def test_the_first_host_that_uses_a_keyspace_creates_its_schema():
     assert [schema_host(hosts, hosts, host) for host in ("one", "two", "other")] == [
         *("one", "one", "other"),
     ]
+
+
+def test_endpoints_of_several_jaegers_with_stores_of_their_own_would_split_the_traces():
+    one, two = "http://10.0.0.5:4317", "http://10.0.0.6:4317"
+    hosts = {"one": {"ansible_host": "10.0.0.5"}, "two": {"ansible_host": "10.0.0.6"}}
+    assert split_stores([one, two], hosts, hosts) == ["one", "two"]
+    assert split_stores(["http://one:4317", "http://two:4317"], hosts, hosts) == ["one", "two"]
+    for endpoints in one, [one], [one, "http://10.0.0.7:4317"]:
+        assert split_stores(endpoints, hosts, hosts) == []
+    engine = {host: {**CASSANDRA, **variables} for host, variables in hosts.items()}
+    assert split_stores([one, two], engine, engine) == []
