@@ -65,9 +65,10 @@ class Handler(BaseHTTPRequestHandler):
         if server.content_type:
             self.send_header("Content-Type", server.content_type)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-    do_POST = do_PUT = do_GET
+    do_HEAD = do_POST = do_PUT = do_GET
 
     def log_message(self, *_: Any) -> None:
         """Write nothing."""
