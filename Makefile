@@ -80,6 +80,10 @@ destroy: lab-is-readable .venv/.complete ## remove the lab's host
 	@ansible-playbook lab/destroy.yml
 	@rm -f $(status_file) $(proof_file)
 
+.PHONY: clean-cache
+clean-cache: .venv/.complete ## remove what the lab keeps in ~/.cache/otel-lab between runs
+	@ansible-playbook lab/clean_cache.yml
+
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: run Jaeger and the three servers in this terminal, until Ctrl-C
 	@$(on_local) playbooks/local.yml
