@@ -50,9 +50,9 @@ def server():
 def wait(monkeypatch):
     """A function that runs wait_for_http for a port with a main process; returns the exit code."""
 
-    def wait(port: int, main_pid: int) -> int:
+    def wait(port: int, main_pid: int, *path: str) -> int:
         monkeypatch.setenv("MAINPID", str(main_pid))
-        monkeypatch.setattr(sys, "argv", ["wait_for_http.py", f"127.0.0.1:{port}", "/ready"])
+        monkeypatch.setattr(sys, "argv", ["wait_for_http.py", f"127.0.0.1:{port}", *path])
         return wait_for_http.main()
 
     return wait
@@ -61,16 +61,22 @@ def wait(monkeypatch):
 @pytest.mark.parametrize("statuses", [[200], [404], [503, 500, 404]])
 def test_a_service_is_ready_at_its_first_response_but_a_server_error(server, wait, statuses):
     server.statuses = [*statuses]
-    assert wait(server.server_port, main_pid=1) == 0
+    assert wait(server.server_port, 1, "/ready") == 0
     assert server.statuses == []
 
 
-def test_the_wait_ends_with_the_main_process(wait):
+def test_a_service_without_a_path_is_ready_once_it_accepts_connections(wait):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert wait(silent.getsockname()[1], 1) == 0
+
+
+@pytest.mark.parametrize("path", [["/ready"], []])
+def test_the_wait_ends_with_the_main_process(wait, path):
     ended = subprocess.Popen(["true"])
     ended.wait()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        assert wait(unused.getsockname()[1], ended.pid) == 1
+        assert wait(unused.getsockname()[1], ended.pid, *path) == 1
 
 
 LOCK = """\

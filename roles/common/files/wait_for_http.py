@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""Wait until a service answers HTTP requests: wait_for_http.py ADDRESS:PORT PATH
+"""Wait until a service answers HTTP requests: wait_for_http.py ADDRESS:PORT [PATH]
+
+Without a path, a service is ready once it accepts connections.
 
 The unit runs this as ExecStartPost=, so that systemd calls the service started once it answers.
 TimeoutStartSec= bounds the wait, which also ends when the service's main process ends. With -I,
@@ -12,10 +14,13 @@ import time
 from http.client import HTTPConnection, HTTPException
 
 
-def answers(address: str, path: str) -> bool:
+def answers(address: str, path: str | None) -> bool:
     """Return whether the service gives any response but a server error."""
     try:
         connection = HTTPConnection(address, timeout=5)
+        connection.connect()
+        if path is None:
+            return True
         connection.request("GET", path)
         return connection.getresponse().status < 500
     except (OSError, HTTPException):
@@ -34,7 +39,7 @@ def is_alive(pid: int) -> bool:
 
 
 def main() -> int:
-    address, path = sys.argv[1:]
+    address, path = (*sys.argv[1:], None)[:2]
     main_pid = int(os.environ["MAINPID"])
     while not answers(address, path):
         if not is_alive(main_pid):
