@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import scenario
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.lab import build_mirror
 from tests.support.reliability import RELIABILITY, SETUPS, Table
@@ -70,5 +71,7 @@ def clone(worker_id) -> Path:
     for folder in ".lab", ".second":
         if (clone / folder).exists():
             run("make", "destroy", cwd=clone, env={"OTEL_LAB_DIRECTORY": str(clone / folder)})
+    for name in "cluster", "stream":
+        scenario.destroy(clone, name)
     shutil.rmtree(clone, ignore_errors=True)
     return copy_repository(clone)

@@ -48,11 +48,11 @@ class Lab:
         """Run a playbook of the clone on the lab, successfully; return its output."""
         return must_run(*self.command(playbook, *arguments, **settings), cwd=self.clone)
 
-    def must_play_here(self, playbook: str) -> None:
+    def must_play_here(self, playbook: str, *arguments: str) -> None:
         """Run a playbook that creates or destroys the host, successfully."""
         ansible = self.clone / ".venv/bin/ansible-playbook"
         environment = {"OTEL_LAB_DIRECTORY": str(self.folder)}
-        must_run(ansible, playbook, cwd=self.clone, env=environment)
+        must_run(ansible, playbook, *arguments, cwd=self.clone, env=environment)
 
     def variables(self) -> dict[str, Any]:
         """Return the variables of the host in the inventory."""
@@ -90,6 +90,14 @@ class Lab:
                 return '"server"' in got.read().decode()
         except OSError:
             return False
+
+    def spans_of(self, trace_id: str) -> int:
+        """Return how many spans of a trace Jaeger has, 0 if it does not answer."""
+        try:
+            trace = read_trace(self.jaeger, trace_id)
+        except OSError:
+            return 0
+        return len(trace["spans"]) if trace else 0
 
     def root_status(self, trace_id: str) -> str:
         """Return the status of a trace's first root, empty if Jaeger does not know the trace."""

@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from statistics import median
@@ -79,17 +79,26 @@ def failed(responses: list[dict]) -> Counter:
     return Counter((r["unit"], r["error"] or r["status"]) for r in responses if r["status"] != 200)
 
 
-def lost(lab: Lab, responses: list[dict], seconds: float = 60) -> list[dict]:
-    """Return the answered requests whose traces are not in Jaeger once none came for that time."""
+def lost(
+    lab: Lab,
+    responses: list[dict],
+    seconds: float = 60,
+    is_there: Callable[[str], bool] | None = None,
+) -> list[dict]:
+    """Return the answered requests whose traces are not in Jaeger once none came for that time.
+
+    `is_there` tells by its id whether a trace is; by default one with a server span is.
+    """
+    is_there = is_there or lab.has_trace
     missing = [r for r in responses if r["status"] == 200]
     deadline = time.monotonic() + seconds
     while missing and time.monotonic() < deadline:
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda r: lab.has_trace(r["trace_id"]), missing))
+            found = list(pool.map(lambda r: is_there(r["trace_id"]), missing))
         # To look for many takes longer, and a queue may still be sending.
         if any(found):
             deadline = time.monotonic() + seconds
-        missing = [r for r, has_trace in zip(missing, found, strict=True) if not has_trace]
+        missing = [r for r, is_found in zip(missing, found, strict=True) if not is_found]
     return missing
 
 

@@ -1,0 +1,143 @@
+"""Jaeger's parts on two hosts with two Cassandra nodes: what is left when one of them is killed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support import contract
+from tests.support.commands import wait_for
+from tests.support.lab import Lab
+from tests.support.load import Sent, failed, load, results, wait_for_more
+from tests.support.scenario import SPANS, hosts, missing_spans
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def cluster(clone) -> Iterator[dict[str, Lab]]:
+    """The hosts of the scenario cluster, by name."""
+    with hosts(clone, "cluster", "lab/cassandra.yml") as labs:
+        yield labs
+
+
+def bound(back: Lab) -> int:
+    """Return how many spans a jaeger-collector may have acknowledged and not yet written."""
+    command = back.ssh("systemctl show --property=ExecStart jaeger-collector")
+    queue = re.search(r"--collector.queue-size=(\d+)", command)
+    # And each of its writers one: --collector.num-workers.
+    return int(queue[1]) + 50
+
+
+@contextmanager
+def load_on_both(cluster: dict[str, Lab]) -> Iterator[list[Sent]]:
+    """Send 10 requests a second to each of the two hosts with the cars."""
+    with load(cluster["front-1"], 10) as one, load(cluster["front-2"], 10) as other:
+        yield [one, other]
+
+
+@contextmanager
+def killed(lab: Lab, unit: str) -> Iterator[None]:
+    """Kill a unit (SIGKILL), and keep it from being restarted until the end."""
+    lab.ssh(f"systemctl kill --signal=KILL {unit}; systemctl stop {unit}")
+    try:
+        yield
+    finally:
+        lab.ssh(f"systemctl start {unit}")
+
+
+def wait_for_both(sent: list[Sent]) -> None:
+    """Wait until each of the two hosts got 40 more requests."""
+    for each in sent:
+        wait_for_more(each)
+
+
+def answered(sent: list[Sent]) -> list[dict]:
+    """Return the responses of both hosts, none of which failed."""
+    responses = [response for each in sent for response in results(each)]
+    assert failed(responses) == {}
+    return responses
+
+
+def summary(responses: list[dict], lost: int) -> str:
+    """Return the result for docs/reliability.md."""
+    return f"{len(responses)} requests, {lost or 'none'} of {SPANS * len(responses)} spans lost"
+
+
+def test_both_queries_have_the_traces_of_both_hosts(cluster):
+    responses = [
+        cluster[front].send(unit) for front in ("front-1", "front-2") for unit in contract.CARS
+    ]
+    assert failed(responses) == {}
+    for back in "back-1", "back-2":
+        assert missing_spans(cluster[back], responses) == 0
+
+
+def test_a_killed_cassandra_node_loses_nothing(cluster, record_result):
+    """A Cassandra node of two, with two replicas, is killed (SIGKILL) at 20 requests a second
+    No request fails, and both queries have every span meanwhile; back again, the node has what it
+    missed, and serves it alone"""
+    one, other = cluster["back-1"], cluster["back-2"]
+    with load_on_both(cluster) as sent:
+        wait_for_both(sent)
+        with killed(one, "cassandra"):
+            wait_for_both(sent)
+            so_far = [[*each] for each in sent]
+            meanwhile = [missing_spans(back, answered(so_far)) for back in (one, other)]
+        wait_for_both(sent)
+    responses = answered(sent)
+    # The other node keeps what the first one missed until it has sent it.
+    wait_for(lambda: other.ssh("ls /var/lib/cassandra/hints") == "", 120)
+    with killed(other, "cassandra"):
+        alone = missing_spans(other, responses)
+    assert (meanwhile, alone) == ([0, 0], 0)
+    record_result(summary(responses, 0))
+
+
+def test_a_killed_query_loses_nothing(cluster, record_result):
+    """A jaeger-query of two is killed (SIGKILL) at 20 requests a second
+    No request fails, and the other one has every span"""
+    with load_on_both(cluster) as sent:
+        wait_for_both(sent)
+        with killed(cluster["back-1"], "jaeger-query"):
+            wait_for_both(sent)
+            lost = missing_spans(cluster["back-2"], answered([[*each] for each in sent]))
+    assert lost == 0
+    record_result(summary(answered(sent), lost))
+
+
+def test_a_killed_collector_loses_only_what_it_was_writing(cluster, record_result):
+    """A jaeger-collector of two is killed (SIGKILL) five times at 20 requests a second
+    No request fails; lost are only spans that it had acknowledged and not yet written"""
+    with load_on_both(cluster) as sent:
+        for _ in range(5):
+            wait_for_both(sent)
+            with killed(cluster["back-1"], "jaeger-collector"):
+                wait_for_both(sent)
+    responses = answered(sent)
+    lost = missing_spans(cluster["back-2"], responses)
+    assert lost <= bound(cluster["back-1"])
+    record_result(summary(responses, lost))
+
+
+def test_a_collector_killed_while_cassandra_hangs_loses_its_queue(cluster, record_result):
+    """Both Cassandra nodes hang (SIGSTOP) for 200 requests, and a jaeger-collector is killed then
+    No request fails; lost is at most what fits into its queue, 20 000 spans, and its 50 writers"""
+    backs = [cluster["back-1"], cluster["back-2"]]
+    with load_on_both(cluster) as sent:
+        wait_for_both(sent)
+        for back in backs:
+            back.ssh("systemctl kill --signal=STOP cassandra")
+        try:
+            for each in sent:
+                wait_for_more(each, 100)
+            backs[0].ssh("systemctl kill --signal=KILL jaeger-collector")
+        finally:
+            for back in backs:
+                back.ssh("systemctl kill --signal=CONT cassandra")
+        wait_for_both(sent)
+    responses = answered(sent)
+    lost = missing_spans(backs[1], responses)
+    assert 0 < lost <= bound(backs[0])
+    record_result(summary(responses, lost))
