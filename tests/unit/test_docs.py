@@ -99,6 +99,7 @@ def test_every_make_target_that_is_named_exists():
         "SECURITY.md",
         "docs/performance.md",
         "docs/otel-collector.md",
+        "docs/cluster.md",
         "docs/datadog.md",
         "docs/elasticsearch.md",
         "docs/grafana.md",
