@@ -12,7 +12,8 @@ from tests.support.commands import must_run, run
 from tests.support.lab import Lab
 from tests.support.load import lost
 
-# Spans of a request for /cars, whatever the mode is; see expected_traces.yml.
+# Spans of a request for /cars, whatever the mode is; see expected_traces.yml. One that was sent
+# again may be there twice.
 SPANS = 3
 
 
@@ -61,5 +62,5 @@ def hosts(clone: Path, scenario: str, *engines: str) -> Iterator[dict[str, Lab]]
 
 def missing_spans(query: Lab, responses: list[dict], seconds: float = 60) -> int:
     """Return how many spans of the answered requests do not come to a host's Jaeger query."""
-    incomplete = lost(query, responses, seconds, lambda trace_id: query.spans_of(trace_id) == SPANS)
+    incomplete = lost(query, responses, seconds, lambda trace_id: query.spans_of(trace_id) >= SPANS)
     return sum(SPANS - query.spans_of(response["trace_id"]) for response in incomplete)
