@@ -116,22 +116,23 @@ def test_a_killed_query_loses_nothing(cluster, record_result):
 
 
 def test_a_killed_collector_loses_only_what_it_was_writing(cluster, record_result):
-    """A jaeger-collector of two is killed (SIGKILL) five times at 20 requests a second
+    """One jaeger-collector of two is killed (SIGKILL) in turn, six times, at 20 requests a second
     No request fails; lost are only spans that it had acknowledged and not yet written"""
     with load_on_both(cluster) as sent:
-        for _ in range(5):
+        # The one that is left gets all, and is the next.
+        for back in ["back-1", "back-2"] * 3:
             wait_for_both(sent)
-            with killed(cluster["back-1"], "jaeger-collector"):
+            with killed(cluster[back], "jaeger-collector"):
                 wait_for_both(sent)
     responses = answered(sent)
     lost = missing_spans(cluster["back-2"], responses)
-    assert lost <= bound(cluster["back-1"])
+    assert lost <= 6 * bound(cluster["back-1"])
     record_result(summary(responses, lost))
 
 
-def test_a_collector_killed_while_cassandra_hangs_loses_its_queue(cluster, record_result):
-    """Both Cassandra nodes hang (SIGSTOP) for 200 requests, and a jaeger-collector is killed then
-    No request fails; lost is at most what fits into its queue, 20 000 spans, and its 50 writers"""
+def test_collectors_killed_while_cassandra_hangs_lose_their_queues(cluster, record_result):
+    """Both Cassandra nodes hang (SIGSTOP) for 200 requests, then both jaeger-collectors are killed
+    No request fails; lost is at most what fits into their queues, 20 000 spans each"""
     backs = [cluster["back-1"], cluster["back-2"]]
     with load_on_both(cluster) as sent:
         wait_for_both(sent)
@@ -140,12 +141,13 @@ def test_a_collector_killed_while_cassandra_hangs_loses_its_queue(cluster, recor
         try:
             for each in sent:
                 wait_for_more(each, 100)
-            backs[0].ssh("systemctl kill --signal=KILL jaeger-collector")
+            for back in backs:
+                back.ssh("systemctl kill --signal=KILL jaeger-collector")
         finally:
             for back in backs:
                 back.ssh("systemctl kill --signal=CONT cassandra")
         wait_for_both(sent)
     responses = answered(sent)
     lost = missing_spans(backs[1], responses)
-    assert 0 < lost <= bound(backs[0])
+    assert 0 < lost <= 2 * bound(backs[0])
     record_result(summary(responses, lost))
