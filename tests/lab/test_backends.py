@@ -232,6 +232,8 @@ SETTINGS = {
     "otel_collector_queue_max=1": "otel_collector_queue_max is 1, but must be 16 or more.",
     "otel_collector_jaeger_endpoint=localhost": "otel_collector_jaeger_endpoint is localhost, "
     "but must be a URL with scheme and port",
+    '{"otel_collector_jaeger_endpoint": ["http://10.0.0.1:4317", "http://jaeger:4317"]}': "several "
+    "addresses must be IP addresses; or give a single URL with a name that leads to all of them.",
     "otel_collector_logs_endpoint=http://127.0.0.1": "otel_collector_logs_endpoint is "
     "http://127.0.0.1, but must be a URL with a path",
     '{"otel_collector_datadog_api_key": "a\\n"}': "otel_collector_datadog_api_key (not shown) has "

@@ -82,6 +82,8 @@ SETTINGS = {
     "have the same port, 8083. Nothing was changed. Give each its own port.",
     "car_app_otlp_endpoint=127.0.0.1:4317": "car_app_otlp_endpoint is 127.0.0.1:4317, but must be "
     "a URL with scheme and port, such as http://127.0.0.1:4317",
+    '{"car_app_otlp_endpoint": ["http://10.0.0.1:4317", "http://10.0.0.2:4318"]}': "several "
+    "addresses must have the same port. Nothing was changed.",
     "car_app_database_url=mysql://me:phr@se@host/cars": DATABASE_URL,
     "car_app_database_url=postgresql+psycopg://me:phrase@host": DATABASE_URL,
     "car_app_database_url=postgresql+psycopg://me:phr/ase@host/cars": DATABASE_URL,
