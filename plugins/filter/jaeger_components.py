@@ -49,12 +49,17 @@ def component_unit(component: str) -> str:
     return "jaeger.service" if component == "all-in-one" else f"jaeger-{component}.service"
 
 
-def component_units(components: Iterable[str], files: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Return each component's unit with the files that it uses: its program and `files`."""
+def component_units(
+    components: Iterable[str], files: Iterable[str] = (), has_programs: bool = True
+) -> list[dict[str, Any]]:
+    """Return each component's unit with the files that it uses: its program and `files`.
+
+    In a container, it has no program on the host.
+    """
     return [
         {
             "unit": component_unit(component),
-            "files": [f"/usr/local/bin/jaeger-{component}", *files],
+            "files": [*[f"/usr/local/bin/jaeger-{component}"] * has_programs, *files],
         }
         for component in components
     ]

@@ -18,7 +18,7 @@ SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/mole
 
 
 # Run by `make test-nightly` only.
-NIGHTLY = {"cluster", "stream"}
+NIGHTLY = {"cluster", "container", "stream"}
 # With more of them on two cores, services would not start in time.
 CONCURRENT = 4
 

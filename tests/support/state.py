@@ -1,6 +1,7 @@
 """The state of a host that runs leave behind."""
 
 from subprocess import PIPE, STDOUT, Popen
+from typing import Any
 
 from tests.support.contract import UNITS
 from tests.support.lab import Lab
@@ -23,9 +24,9 @@ def host_state(lab: Lab) -> set[str]:
     return set(lab.ssh(LIST).splitlines())
 
 
-def start_run(lab: Lab) -> Popen[str]:
-    """Start site.yml in a process group of its own."""
-    command = lab.command("site.yml")
+def start_run(lab: Lab, **settings: Any) -> Popen[str]:
+    """Start site.yml, with some settings, in a process group of its own."""
+    command = lab.command("site.yml", **settings)
     return Popen(
         command, cwd=lab.clone, stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True
     )

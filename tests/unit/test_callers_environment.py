@@ -407,7 +407,8 @@ def test_other_users_can_read_a_machines_files_whatever_the_umask_is(tmp_path, m
     (machine / "id_ed25519.pub").touch()
     for command in ("build-base", "trixie", "mirror", base), ("make-tree", base, "lab", machine):
         must_run("sh", "-c", 'umask 077; "$0" "$@"', files / command[0], *command[1:], cwd=tmp_path)
-    for name in "etc/hosts", "etc/hostname", "etc/environment", "etc/machine-id":
+    podman = "etc/containers/containers.conf.d/nspawn.conf"
+    for name in "etc/hosts", "etc/hostname", "etc/environment", "etc/machine-id", podman:
         assert (machine / "root" / name).stat().st_mode & 0o777 == 0o644, name
 
 

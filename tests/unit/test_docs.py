@@ -98,6 +98,7 @@ def test_every_make_target_that_is_named_exists():
         "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/performance.md",
+        "docs/container.md",
         "docs/otel-collector.md",
         "docs/cluster.md",
         "docs/datadog.md",
