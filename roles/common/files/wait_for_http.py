@@ -39,7 +39,8 @@ def is_alive(pid: int) -> bool:
 
 
 def main() -> int:
-    address, path = (*sys.argv[1:], None)[:2]
+    address, *paths = sys.argv[1:]
+    path = paths[0] if paths else None
     main_pid = int(os.environ["MAINPID"])
     while not answers(address, path):
         if not is_alive(main_pid):
