@@ -344,6 +344,8 @@ KILL_POINTS = {
 def test_a_killed_run_is_completed_by_the_next(podman, record_result, point):
     """The run that replaces Jaeger's program by a container is killed (SIGKILL)
     The next one succeeds, and the one after that leaves nothing of the container"""
+    # Other tests leave the container.
+    podman.must_play(JAEGER)
     before = state(podman)
     run = start_run(podman, **CONTAINER)
     for line in run.stdout:
