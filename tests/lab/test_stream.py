@@ -12,6 +12,7 @@ from tests.support.scenario import SPANS, hosts, missing_spans
 
 pytestmark = pytest.mark.long
 GROUPS = "/opt/kafka/bin/kafka-consumer-groups.sh"
+PARTITIONS = 3
 OUTAGE = 300
 
 
@@ -22,23 +23,34 @@ def stream(clone) -> Iterator[dict[str, Lab]]:
         yield labs
 
 
-def lag(back: Lab) -> int:
-    """Return how many spans in Kafka the ingester has not yet written, as Kafka's tool shows it."""
+def lag(back: Lab) -> int | None:
+    """Return how many spans in Kafka the ingester has not yet written, as Kafka's tool shows it.
+
+    None if it has not yet written a span of every partition. Until then Kafka does not know where
+    it is, and a restart would begin with the newest span.
+    """
     output = back.ssh(
         f"{GROUPS} --bootstrap-server {back.address}:9092 --describe --group jaeger-ingester"
     )
     rows = [line.split() for line in output.splitlines()]
-    column = next(row.index("LAG") for row in rows if "LAG" in row)
-    lags = [row[column] for row in rows if row and row[0] == "jaeger-ingester"]
-    # Of a partition that had no span yet, it knows none.
-    return sum(int(lag) for lag in lags if lag != "-")
+    lags = [row[5] for row in rows if row and row[0] == "jaeger-ingester"]
+    return sum(map(int, lags)) if len(lags) == PARTITIONS and "-" not in lags else None
 
 
-def test_an_outage_of_the_storage_loses_nothing(stream, record_result):
+@pytest.fixture
+def settled(stream) -> dict[str, Lab]:
+    """The hosts, once the ingester has written spans of every partition, and all there were."""
+    with load(stream["front"]) as sent:
+        wait_for_more(sent)
+    wait_for(lambda: lag(stream["back"]) == 0, 180)
+    return stream
+
+
+def test_an_outage_of_the_storage_loses_nothing(settled, record_result):
     """Cassandra, to which the ingester writes, is stopped at 20 requests a second
     No request fails; Kafka keeps the spans, its lag shows how many, and none is missing
     afterwards"""
-    front, back = stream["front"], stream["back"]
+    front, back = settled["front"], settled["back"]
     with load(front) as sent:
         wait_for_more(sent)
         with stopped(back, "cassandra"):
@@ -56,10 +68,10 @@ def test_an_outage_of_the_storage_loses_nothing(stream, record_result):
     )
 
 
-def test_a_collector_killed_meanwhile_loses_only_what_it_was_sending(stream, record_result):
+def test_a_collector_killed_meanwhile_loses_only_what_it_was_sending(settled, record_result):
     """The collector is killed (SIGKILL) five times while Cassandra is stopped
     No request fails; lost are only spans that it had acknowledged and not yet sent to Kafka"""
-    front, back = stream["front"], stream["back"]
+    front, back = settled["front"], settled["back"]
     with load(front) as sent, stopped(back, "cassandra"):
         for _ in range(5):
             wait_for_more(sent)
@@ -74,10 +86,10 @@ def test_a_collector_killed_meanwhile_loses_only_what_it_was_sending(stream, rec
     )
 
 
-def test_a_killed_ingester_loses_nothing(stream, record_result):
+def test_a_killed_ingester_loses_nothing(settled, record_result):
     """The ingester is killed (SIGKILL) five times at 20 requests a second
     No request fails, and no span is missing afterwards"""
-    front, back = stream["front"], stream["back"]
+    front, back = settled["front"], settled["back"]
     with load(front) as sent:
         for _ in range(5):
             wait_for_more(sent)
@@ -85,5 +97,6 @@ def test_a_killed_ingester_loses_nothing(stream, record_result):
         wait_for_more(sent)
     responses = results(sent)
     assert failed(responses) == {}
+    wait_for(lambda: lag(back) == 0, 300)
     assert missing_spans(back, responses) == 0
     record_result(f"{len(responses)} requests, no span lost")

@@ -13,10 +13,10 @@ import run_ingester
 
 PROGRAM = Path(run_ingester.__file__)
 PAGE = """\
-# HELP jaeger_ingester_last_committed_offset last-committed-offset
-jaeger_ingester_last_committed_offset{{partition="0",topic="jaeger-spans"}} {written}
-jaeger_ingester_sarama_consumer_current_offset{{partition="0",topic="jaeger-spans"}} {read}
-jaeger_ingester_sarama_consumer_offset_lag{{partition="0",topic="jaeger-spans"}} 5
+# HELP jaeger_ingester_sarama_consumer_messages_total messages
+jaeger_ingester_sarama_consumer_messages_total{{partition="0",topic="jaeger-spans"}} {read}
+jaeger_ingester_sarama_consumer_messages_total{{partition="1",topic="jaeger-spans"}} 0
+jaeger_ingester_sarama_consumer_current_offset{{partition="0",topic="jaeger-spans"}} 12
 jaeger_ingester_span_processor_latency_bucket{{le="0.005"}} 3
 jaeger_ingester_span_processor_latency_count {finished}
 """
@@ -26,10 +26,8 @@ jaeger_ingester_span_processor_latency_count {finished}
     ("page", "expected"),
     [
         ("", (0, False)),
-        (PAGE.format(read=8, written=8, finished=9), (9, False)),
-        (PAGE.format(read=1.2e06, written=8, finished=9), (9, True)),
-        # Nothing of the partition was written yet.
-        (PAGE.format(read=8, written=8, finished=9).replace("last_committed", "x"), (9, True)),
+        (PAGE.format(read=9, finished=9), (9, False)),
+        (PAGE.format(read=1.2e06, finished=9), (9, True)),
     ],
 )
 def test_metrics(page, expected):
@@ -61,7 +59,7 @@ def ingester(monkeypatch):
 
 
 def test_the_watch_ends_when_nothing_is_written(ingester):
-    ingester.page = lambda: PAGE.format(read=8, written=7, finished=9)
+    ingester.page = lambda: PAGE.format(read=10, finished=9)
     start = time.monotonic()
     run_ingester.watch(ingester.process, ingester.address)
     assert time.monotonic() - start >= 0.3
@@ -71,8 +69,8 @@ def test_the_watch_ends_when_nothing_is_written(ingester):
 @pytest.mark.parametrize("case", ["idle", "writing", "silent"])
 def test_the_watch_goes_on_otherwise(ingester, case):
     ingester.page = {
-        "idle": lambda: PAGE.format(read=8, written=8, finished=9),
-        "writing": lambda: PAGE.format(read=8, written=7, finished=time.monotonic_ns()),
+        "idle": lambda: PAGE.format(read=9, finished=9),
+        "writing": lambda: PAGE.format(read=1e30, finished=time.monotonic_ns()),
         "silent": lambda: "",
     }[case]
     watching = threading.Thread(

@@ -18,8 +18,7 @@ import urllib.request
 STALLED = 12
 INTERVAL = 2
 FINISHED = "jaeger_ingester_span_processor_latency_count"
-READ = "jaeger_ingester_sarama_consumer_current_offset"
-WRITTEN = "jaeger_ingester_last_committed_offset"
+READ = "jaeger_ingester_sarama_consumer_messages_total"
 # No proxy of the environment.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -29,14 +28,13 @@ def parse(text: str) -> tuple[float, bool]:
 
     `text` is the answer of its metrics page.
     """
-    values: dict[str, dict[str, float]] = {FINISHED: {}, READ: {}, WRITTEN: {}}
+    counts = {FINISHED: 0.0, READ: 0.0}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")
-        metric, _, labels = name.partition("{")
-        if metric in values:
-            values[metric][labels] = float(value)
-    waiting = any(values[WRITTEN].get(labels) != read for labels, read in values[READ].items())
-    return sum(values[FINISHED].values()), waiting
+        metric = name.partition("{")[0]
+        if metric in counts:
+            counts[metric] += float(value)
+    return counts[FINISHED], counts[READ] > counts[FINISHED]
 
 
 def metrics(address: str) -> str:
