@@ -33,7 +33,7 @@ def lag(back: Lab) -> int | None:
         f"{GROUPS} --bootstrap-server {back.address}:9092 --describe --group jaeger-ingester"
     )
     rows = [line.split() for line in output.splitlines()]
-    lags = [row[5] for row in rows if row and row[0] == "jaeger-ingester"]
+    lags = [row[5] for row in rows if len(row) > 5 and row[0] == "jaeger-ingester"]
     return sum(map(int, lags)) if len(lags) == PARTITIONS and "-" not in lags else None
 
 

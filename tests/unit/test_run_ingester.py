@@ -13,10 +13,9 @@ import run_ingester
 
 PROGRAM = Path(run_ingester.__file__)
 PAGE = """\
-# HELP jaeger_ingester_sarama_consumer_messages_total messages
-jaeger_ingester_sarama_consumer_messages_total{{partition="0",topic="jaeger-spans"}} {read}
-jaeger_ingester_sarama_consumer_messages_total{{partition="1",topic="jaeger-spans"}} 0
-jaeger_ingester_sarama_consumer_current_offset{{partition="0",topic="jaeger-spans"}} 12
+# HELP jaeger_ingester_span_processor_retry_attempts_total retry-attempts
+jaeger_ingester_span_processor_retry_attempts_total {tried_again}
+jaeger_ingester_span_processor_retry_exhausted_total 4
 jaeger_ingester_span_processor_latency_bucket{{le="0.005"}} 3
 jaeger_ingester_span_processor_latency_count {finished}
 """
@@ -24,11 +23,7 @@ jaeger_ingester_span_processor_latency_count {finished}
 
 @pytest.mark.parametrize(
     ("page", "expected"),
-    [
-        ("", (0, False)),
-        (PAGE.format(read=9, finished=9), (9, False)),
-        (PAGE.format(read=1.2e06, finished=9), (9, True)),
-    ],
+    [("", (0, 0)), (PAGE.format(tried_again=1.2e06, finished=9), (9, 1_200_000))],
 )
 def test_metrics(page, expected):
     assert run_ingester.parse(page) == expected
@@ -58,19 +53,21 @@ def ingester(monkeypatch):
         server.shutdown()
 
 
-def test_the_watch_ends_when_nothing_is_written(ingester):
-    ingester.page = lambda: PAGE.format(read=10, finished=9)
+def test_the_watch_ends_when_spans_are_only_tried_again(ingester):
+    ingester.page = lambda: PAGE.format(tried_again=time.monotonic_ns(), finished=9)
     start = time.monotonic()
     run_ingester.watch(ingester.process, ingester.address)
     assert time.monotonic() - start >= 0.3
     assert ingester.process.poll() is None
 
 
-@pytest.mark.parametrize("case", ["idle", "writing", "silent"])
+@pytest.mark.parametrize("case", ["idle or slow", "partly written", "silent"])
 def test_the_watch_goes_on_otherwise(ingester, case):
     ingester.page = {
-        "idle": lambda: PAGE.format(read=9, finished=9),
-        "writing": lambda: PAGE.format(read=1e30, finished=time.monotonic_ns()),
+        "idle or slow": lambda: PAGE.format(tried_again=5, finished=9),
+        "partly written": lambda: PAGE.format(
+            tried_again=time.monotonic_ns(), finished=time.monotonic_ns()
+        ),
         "silent": lambda: "",
     }[case]
     watching = threading.Thread(

@@ -3,9 +3,9 @@
 
 Jaeger tries to write a span eleven times, within half a minute to five, and then takes it for
 written, so that a longer absence of the storage would lose spans that Kafka still has. If spans
-wait and none was written for STALLED seconds, this program kills the ingester and ends. systemd
-starts it again, which succeeds once the storage answers, and it reads from Kafka what it had not
-written. With -I, Python itself reads no variable of the host's.
+are tried again and none was written for STALLED seconds, this program kills the ingester and ends.
+systemd starts it again, which succeeds once the storage answers, and it reads from Kafka what it
+had not written. With -I, Python itself reads no variable of the host's.
 """
 
 import signal
@@ -18,23 +18,23 @@ import urllib.request
 STALLED = 12
 INTERVAL = 2
 FINISHED = "jaeger_ingester_span_processor_latency_count"
-READ = "jaeger_ingester_sarama_consumer_messages_total"
+TRIED_AGAIN = "jaeger_ingester_span_processor_retry_attempts_total"
 # No proxy of the environment.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def parse(text: str) -> tuple[float, bool]:
-    """Return how many spans the ingester has finished, and whether it has others in progress.
+def parse(text: str) -> tuple[float, float]:
+    """Return how many spans the ingester has finished, and how often it tried one again.
 
     `text` is the answer of its metrics page.
     """
-    counts = {FINISHED: 0.0, READ: 0.0}
+    counts = {FINISHED: 0.0, TRIED_AGAIN: 0.0}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")
         metric = name.partition("{")[0]
         if metric in counts:
             counts[metric] += float(value)
-    return counts[FINISHED], counts[READ] > counts[FINISHED]
+    return counts[FINISHED], counts[TRIED_AGAIN]
 
 
 def metrics(address: str) -> str:
@@ -47,16 +47,19 @@ def metrics(address: str) -> str:
 
 
 def watch(ingester: subprocess.Popen, address: str) -> None:
-    """Return when the ingester has ended, or has written nothing for too long."""
-    finished, since = -1.0, time.monotonic()
-    while time.monotonic() - since < STALLED:
+    """Return when the ingester has ended, or has only tried spans again for too long."""
+    finished, tried_again, since = -1.0, 0.0, time.monotonic()
+    while True:
         try:
             ingester.wait(INTERVAL)
             return
         except subprocess.TimeoutExpired:
-            now, waiting = parse(metrics(address))
-        if now != finished or not waiting:
-            finished, since = now, time.monotonic()
+            now_finished, now_tried_again = parse(metrics(address))
+        # A storage that is only slow refuses nothing.
+        if now_finished != finished or now_tried_again == tried_again:
+            finished, tried_again, since = now_finished, now_tried_again, time.monotonic()
+        elif time.monotonic() - since >= STALLED:
+            break
     print(f"No span was written for {STALLED} s. The ingester starts again, from what Kafka has.")
 
 
