@@ -195,7 +195,7 @@ def form_errors(settings: Mapping[str, Any], engine: str) -> list[str]:
             or not values
             or not all(re.fullmatch(pattern, str(each)) for each in values)
         ):
-            shown = re.sub(r"//[^/@]*@", "//", str(value))
+            shown = re.sub(r"//[^'\"\s,]*@", "//", str(value))
             messages.append(
                 f"{name} is {shown or 'empty'}, but must be {meaning}. Nothing was changed."
             )
@@ -204,7 +204,7 @@ def form_errors(settings: Mapping[str, Any], engine: str) -> list[str]:
 
 def password_errors(settings: Mapping[str, Any], engine: str, is_open: bool) -> list[str]:
     """Return a message if user and password of an engine are wrong, or would be sent in clear."""
-    user, password = settings[f"jaeger_{engine}_user"], settings[f"jaeger_{engine}_password"]
+    user, password = (str(settings[f"jaeger_{engine}_{name}"]) for name in ("user", "password"))
     if bool(user) != bool(password) or "\n" in password or re.search(r"[\s:]", user):
         return [
             f"jaeger_{engine}_user is {user or 'empty'}, and jaeger_{engine}_password (not shown) "
@@ -306,6 +306,8 @@ def split_stores(endpoints: list[str] | str, hostvars: HostVars, hosts: Iterable
     the endpoints lead; none if only one host has such a store.
     """
     urls = [endpoints] if isinstance(endpoints, str) else endpoints
+    if len(urls) < 2:
+        return []
     addresses = {urlsplit(url).hostname for url in urls}
     found = [
         host

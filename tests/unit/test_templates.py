@@ -1,0 +1,32 @@
+"""The templates of the roles, the lab and the playbooks."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TEMPLATES = sorted(
+    path
+    for folder in ("roles/*", "lab", "playbooks")
+    for path in REPOSITORY.glob(f"{folder}/templates/*.j2")
+)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_has_no_syntax_error(path):
+    Environment().parse(path.read_text())
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_what_a_template_adds_to_another_is_in_a_block(path):
+    """Of a template that extends another, Jinja drops everything else without a word."""
+    text = path.read_text()
+    if not text.startswith("{% extends"):
+        return
+    depth = 0
+    for line in text.splitlines():
+        begins = "{% block " in line
+        depth += begins - line.count("{% endblock %}")
+        inside = depth > 0 or begins or "{% endblock %}" in line
+        assert inside or line.startswith(("{% extends", "{% set ", "{#")), line
