@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_refused_before_any_change(lab, record_result, settin
     """A setting has the wrong type or is out of range
     The run stops before any change and names the setting, its value and the correction"""
     with assert_unchanged(lab):
-        ran = lab.play(PLAYBOOKS[setting.split("_")[0]], "-e", setting)
+        ran = lab.play(PLAYBOOKS[setting.lstrip('{"').split("_")[0]], "-e", setting)
     output = failure_output(ran, message.replace("{address}", lab.address))
     assert_no_change(ran.stdout)
     assert "phr@se" not in output
