@@ -126,7 +126,8 @@ def test_a_killed_collector_loses_only_what_it_was_writing(cluster, record_resul
                 wait_for_both(sent)
     responses = answered(sent)
     lost = missing_spans(cluster["back-2"], responses)
-    assert lost <= 6 * bound(cluster["back-1"])
+    # What comes in a second; its queue is empty while Cassandra answers.
+    assert lost <= 6 * SPANS * 20
     record_result(summary(responses, lost))
 
 
