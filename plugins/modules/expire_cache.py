@@ -87,6 +87,8 @@ DAY = 24 * 60 * 60
 RECENT = 60 * 60
 # Begins the name of what is being removed; a killed run leaves it to the next one.
 REMOVING = ".removing."
+# Begin the names of downloads that are under way.
+PARTIAL = (".partial.", "tmp")
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ def read_entries(cache: Path) -> list[Entry]:
             continue
         try:
             entries.append(Entry(path, disk_size(path), last_use(path)))
-        # Another run has removed or renamed it, or a part of it, meanwhile.
-        except (FileNotFoundError, NotADirectoryError):
+        # Another run has removed or renamed it, or a part of it, meanwhile; or it is another's.
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue
     return sorted(entries, key=lambda entry: entry.last_used)
 
@@ -150,7 +152,8 @@ def expire(
     kept: list[Entry] = []
     rest = []
     for entry in entries:
-        if max_days is None or now - entry.last_used < max_days * DAY:
+        kept_for = RECENT if entry.path.name.startswith(PARTIAL) else 0
+        if max_days is None or now - entry.last_used < max(max_days * DAY, kept_for):
             rest.append(entry)
         else:
             (removed if try_remove(entry) else kept).append(entry)
@@ -184,7 +187,9 @@ def paths_of_processes() -> set[str]:
             # Only root sees those of others.
             except OSError:
                 continue
-    return {path for path in paths if path.startswith("/")}
+    absolute = {path for path in paths if path.startswith("/")}
+    # ~/.cache may be a link.
+    return absolute | {os.path.realpath(path) for path in absolute}
 
 
 def is_within(path: str, folder: Path) -> bool:

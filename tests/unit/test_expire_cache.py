@@ -106,6 +106,25 @@ def test_what_was_used_within_the_hour_is_no_surplus(cache, run):
     assert names(cache) == {"new"}
 
 
+@pytest.mark.parametrize("name", [".partial.x", "tmp1"])
+def test_a_download_that_may_be_under_way_stays(cache, run, name):
+    add_file(cache, name, days=0.02)
+    add_file(cache, f"{name}.old", days=0.05)
+    run(cache, max_days=0)
+    assert names(cache) == {name}
+
+
+def test_a_cache_behind_a_link_is_in_use_too(cache, run, tmp_path):
+    add_tree(cache, "mirror", days=31)
+    (tmp_path / "link").symlink_to(cache)
+    server = subprocess.Popen(["tail", "-f", "/dev/null", tmp_path / "link/mirror"])
+    try:
+        assert run(cache, max_days=30)["kept"] == ["mirror"]
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_check_mode_says_what_it_would_remove(cache, run):
     add_file(cache, "old", days=31, mib=1)
     (cache / f"{REMOVING}1.killed").touch()
