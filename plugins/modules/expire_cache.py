@@ -130,8 +130,8 @@ def read_entries(cache: Path) -> list[Entry]:
             continue
         try:
             entries.append(Entry(path, disk_size(path), last_use(path)))
-        # Another run has removed or renamed it, or a part of it, meanwhile; or it is another's.
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Another run has removed, renamed or changed it meanwhile, or it is another user's.
+        except OSError:
             continue
     return sorted(entries, key=lambda entry: entry.last_used)
 
