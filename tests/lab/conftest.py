@@ -7,7 +7,7 @@ import pytest
 from send_requests import send
 from tests.support import contract
 from tests.support.commands import exclusive, run
-from tests.support.lab import Lab
+from tests.support.lab import Lab, made_with
 from tests.support.machine import assert_restored, machine_state
 from tests.support.state import host_state
 from tests.support.terminal import Terminal
@@ -49,10 +49,8 @@ def lab(made) -> Lab:
 @pytest.fixture(scope="module")
 def backends(lab) -> Iterator[Lab]:
     """The lab with the collector and every system behind it; the end recreates the default lab."""
-    lab.must_make("lab", "BACKENDS=all")
-    yield lab
-    lab.must_make("destroy")
-    lab.must_make("lab")
+    with made_with(lab, "all"):
+        yield lab
 
 
 @pytest.fixture(scope="module")

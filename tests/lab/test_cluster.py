@@ -10,7 +10,7 @@ from tests.support import contract
 from tests.support.commands import wait_for
 from tests.support.lab import Lab
 from tests.support.load import Sent, failed, load, results, wait_for_more
-from tests.support.scenario import SPANS, hosts, missing_spans
+from tests.support.scenario import SPANS, hosts, missing_spans, summary
 
 pytestmark = pytest.mark.long
 
@@ -66,11 +66,6 @@ def all_hints_are_sent(node: Lab) -> bool:
     It writes what it notices into a file within a second, and removes that once it is sent.
     """
     return all(node.ssh("ls /var/lib/cassandra/hints") == "" for _ in range(10))
-
-
-def summary(responses: list[dict], lost: int) -> str:
-    """Return the result for docs/reliability.md."""
-    return f"{len(responses)} requests, {lost or 'none'} of {SPANS * len(responses)} spans lost"
 
 
 def test_both_queries_have_the_traces_of_both_hosts(cluster):

@@ -1,8 +1,6 @@
 """Jaeger as a container: the switch from the program and back, restarts, images, removal."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from tests.support.load import failed, load, lost, results, wait_for_more
 from tests.support.registry import Registry
 from tests.support.release import gateway
 from tests.support.server import serving
-from tests.support.state import host_state, start_run
+from tests.support.state import host_state, kill_at_task, start_run
 
 pytestmark = pytest.mark.long
 
@@ -347,14 +345,7 @@ def test_a_killed_run_is_completed_by_the_next(podman, record_result, point):
     # Other tests leave the container.
     podman.must_play(JAEGER)
     before = state(podman)
-    run = start_run(podman, **CONTAINER)
-    for line in run.stdout:
-        if line.startswith("TASK [") and KILL_POINTS[point] in line:
-            break
-    else:
-        pytest.fail(f"no task {KILL_POINTS[point]!r}")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    kill_at_task(start_run(podman, **CONTAINER), KILL_POINTS[point])
     try:
         podman.must_play(JAEGER, **CONTAINER)
         podman.must_play(VERIFY, **CONTAINER)

@@ -14,7 +14,7 @@ from tests.support import contract
 from tests.support.commands import wait_for
 from tests.support.contract import CAR_APP, CARS, JAEGER, OTEL_COLLECTOR, TEARDOWN
 from tests.support.lab import Lab, build_mirror
-from tests.support.load import failed, load, results, wait_for_more
+from tests.support.load import failed, load, lost, results, wait_for_more
 
 pytestmark = pytest.mark.long
 
@@ -102,14 +102,13 @@ def shares(owners: dict[str, set[int]]) -> list[int]:
     return [sum(n in who for who in owners.values()) for n in (0, 1)]
 
 
-def missing_traces(jaegers: list[Lab], responses: list[dict], seconds: float = 60) -> list[dict]:
-    """Return the answered requests whose traces no Jaeger has, once that is so for some time."""
-    missing = [response for response in responses if response["status"] == 200]
-    deadline = time.monotonic() + seconds
-    while missing and time.monotonic() < deadline:
-        owners = found(jaegers, missing)
-        missing = [response for response in missing if not owners[response["trace_id"]]]
-    return missing
+def missing_traces(jaegers: list[Lab], responses: list[dict]) -> list[dict]:
+    """Return the answered requests whose traces no Jaeger has, once none came for a minute."""
+    return lost(
+        jaegers[0],
+        responses,
+        is_there=lambda trace_id: any(jaeger.has_trace(trace_id) for jaeger in jaegers),
+    )
 
 
 def wait_for_traces_in(jaeger: Lab, lab: Lab, unit: str, seconds: float) -> None:

@@ -9,7 +9,13 @@ from compare_traces import read_trace
 from tests.support import contract
 from tests.support.commands import assert_no_change, assert_same, wait_for
 from tests.support.elasticsearch import Guard, call
-from tests.support.lab import Lab, assert_only_in_files, assert_unchanged, failure_output
+from tests.support.lab import (
+    Lab,
+    assert_only_in_files,
+    assert_unchanged,
+    failure_output,
+    made_with,
+)
 from tests.support.server import serving
 from tests.support.state import host_state
 
@@ -27,10 +33,8 @@ SPLIT = {**ENGINE, "jaeger_components": ["collector", "query"]}
 @pytest.fixture(scope="module")
 def engine(lab) -> Iterator[Lab]:
     """The lab with an Elasticsearch; the end recreates the default lab."""
-    lab.must_make("lab", "BACKENDS=elasticsearch")
-    yield lab
-    lab.must_make("destroy")
-    lab.must_make("lab")
+    with made_with(lab, "elasticsearch"):
+        yield lab
 
 
 def traced(lab: Lab) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.commands import assert_same, wait_for
 from tests.support.contract import TEARDOWN
 from tests.support.lab import Lab
-from tests.support.state import host_state, start_run
+from tests.support.state import host_state, kill_at_task, start_run
 
 # What is incomplete, and the task at which the run is killed.
 KILL_POINTS = {
@@ -26,17 +26,7 @@ def test_a_killed_run_is_completed_by_the_next(lab, host_states, record_result, 
     """A first site.yml is killed (SIGKILL)
     The next one succeeds, and the host is as if nothing had been"""
     lab.must_play(TEARDOWN)
-    run = start_run(lab)
-    # A task is named before it begins, so all before it are complete.
-    lines = []
-    for line in run.stdout:
-        lines.append(line)
-        if line.startswith("TASK [") and KILL_POINTS[point] in line:
-            break
-    else:
-        pytest.fail(f"no task {KILL_POINTS[point]!r} in\n{''.join(lines)}")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    kill_at_task(start_run(lab), KILL_POINTS[point])
     lab.must_play("site.yml")
     assert_same(host_state(lab), host_states[1], "states of the host")
     record_result(f"{point}: no difference")

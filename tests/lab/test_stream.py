@@ -8,7 +8,7 @@ import pytest
 from tests.support.commands import wait_for
 from tests.support.lab import Lab, stopped
 from tests.support.load import failed, load, results, wait_for_more
-from tests.support.scenario import SPANS, hosts, missing_spans
+from tests.support.scenario import SPANS, hosts, missing_spans, summary
 
 pytestmark = pytest.mark.long
 GROUPS = "/opt/kafka/bin/kafka-consumer-groups.sh"
@@ -83,9 +83,7 @@ def test_a_collector_killed_meanwhile_loses_only_what_it_was_sending(settled, re
     lost = missing_spans(back, responses)
     # What comes in a second.
     assert lost <= 5 * SPANS * 20
-    record_result(
-        f"{len(responses)} requests, {lost or 'none'} of {SPANS * len(responses)} spans lost"
-    )
+    record_result(summary(responses, lost))
 
 
 def test_a_killed_ingester_loses_nothing(settled, record_result):

@@ -253,3 +253,12 @@ def build_mirror(environment: dict[str, str] | None = None, **settings: Any) -> 
     found = re.search(r"mirror_directory: (.+)", output)
     assert found, output
     return Path(found[1]), output
+
+
+@contextmanager
+def made_with(lab: Lab, backends: str) -> Iterator[Lab]:
+    """Run the lab with other systems; the end recreates the default lab."""
+    lab.must_make("lab", f"BACKENDS={backends}")
+    yield lab
+    lab.must_make("destroy")
+    lab.must_make("lab")

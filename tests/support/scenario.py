@@ -64,3 +64,8 @@ def missing_spans(query: Lab, responses: list[dict], seconds: float = 60) -> int
     """Return how many spans of the answered requests do not come to a host's Jaeger query."""
     incomplete = lost(query, responses, seconds, lambda trace_id: query.spans_of(trace_id) >= SPANS)
     return sum(SPANS - query.spans_of(response["trace_id"]) for response in incomplete)
+
+
+def summary(responses: list[dict], missing: int) -> str:
+    """Return the result for docs/reliability.md."""
+    return f"{len(responses)} requests, {missing or 'none'} of {SPANS * len(responses)} spans lost"

@@ -1,7 +1,11 @@
 """The state of a host that runs leave behind."""
 
+import os
+import signal
 from subprocess import PIPE, STDOUT, Popen
 from typing import Any
+
+import pytest
 
 from tests.support.contract import UNITS
 from tests.support.lab import Lab
@@ -30,3 +34,17 @@ def start_run(lab: Lab, **settings: Any) -> Popen[str]:
     return Popen(
         command, cwd=lab.clone, stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True
     )
+
+
+def kill_at_task(run: Popen[str], task: str) -> None:
+    """Kill (SIGKILL) a run with all its processes once it names a task that contains a text."""
+    # A task is named before it begins, so all before it are complete.
+    lines = []
+    for line in run.stdout or []:
+        lines.append(line)
+        if line.startswith("TASK [") and task in line:
+            break
+    else:
+        pytest.fail(f"no task {task!r} in\n{''.join(lines)}")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
