@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 RUN_BY = {
     "make lab": ("tests/lab/conftest.py", 'must_make("lab")'),
     "make test": (".ci/run", "make test"),
-    "make lab BACKENDS=all": ("tests/lab/conftest.py", 'must_make("lab", "BACKENDS=all")'),
+    "make lab BACKENDS=all": ("tests/lab/conftest.py", 'made_with(lab, "all")'),
     "make report": ("tests/lab/test_chain.py", 'must_make("report")'),
     "make traffic CHAIN=1": ("tests/lab/test_traffic.py", 'must_make("traffic", "CHAIN=1"'),
     "make local": ("tests/lab/test_local.py", 'Terminal(clone, "make local")'),
