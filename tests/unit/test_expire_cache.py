@@ -115,10 +115,12 @@ def test_a_download_that_may_be_under_way_stays(cache, run, name):
 
 
 def test_a_cache_behind_a_link_is_in_use_too(cache, run, tmp_path):
-    add_tree(cache, "mirror", days=31)
+    entry = add_tree(cache, "mirror", days=31)
     (tmp_path / "link").symlink_to(cache)
     server = subprocess.Popen(["tail", "-f", "/dev/null", tmp_path / "link/mirror"])
     try:
+        # The arguments of a new process are not there at once.
+        wait_for(lambda: any(is_within(path, entry) for path in paths_of_processes()))
         assert run(cache, max_days=30)["kept"] == ["mirror"]
     finally:
         server.kill()
