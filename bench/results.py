@@ -63,6 +63,12 @@ def resumable(results: Results, commit: str, benchmarks: Iterable[str]) -> Resul
     return results if results.get("commit") == commit and missing(results, benchmarks) else {}
 
 
+def write_between_marks(page: Path, text: str) -> None:
+    """Replace what is between the two marks in a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(before + BEGIN + text + END + rest.partition(END)[2])
+
+
 def write_page(results: Results, comparisons: Iterable[Comparison], page: Path) -> None:
     """Write the results between the two marks in the page, and the plot beside it."""
     rows = [
@@ -71,7 +77,6 @@ def write_page(results: Results, comparisons: Iterable[Comparison], page: Path) 
         if comparison.id in results
     ]
     table = TEMPLATES.get_template("page.md.j2").render(results, rows=rows, load=load, spans=spans)
-    before, _, rest = page.read_text().partition(BEGIN)
-    page.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+    write_between_marks(page, table)
     plot = TEMPLATES.get_template("plot.svg.j2").render(rows=rows)
     page.with_suffix(".svg").write_text(plot)

@@ -107,6 +107,7 @@ def test_every_make_target_that_is_named_exists():
         "docs/kibana.md",
         "docs/new-relic.md",
         "docs/prometheus.md",
+        "docs/scaling.md",
         "docs/splunk.md",
         "docs/systems.md",
         "docs/zipkin.md",
