@@ -1,12 +1,14 @@
 """What benchmarks measured: kept in bench/results.json, shown in docs/performance.md.
 
-results.json holds the `date`, `commit` and `machine` of the last benchmark, and what each returned:
-the rounds of its comparisons by their ids, and `intake`, `cost` and `profile`.
+results.json holds the `machine` of the last benchmark, in `runs` the `date` and `commit` of each
+and how `busy` the machine was before it (0 to 1), and what each returned: the rounds of its
+comparisons by their ids, and `intake`, `cost`, `profile` and `timeline`.
 """
 
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +17,13 @@ from typing import Any
 import jinja2
 import yaml
 
-from bench import load, spans
+from bench import first_lab, load, spans
 from bench.measure import Comparison
 from tests.support.commands import REPOSITORY, run
 
 Results = dict[str, Any]
+# More of the processors than this, from 0 to 1, changes what is measured.
+MAX_BUSY = 0.1
 BEGIN, END = "<!-- Written by make bench -->\n", "<!-- until here -->"
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -52,15 +56,43 @@ def current_commit() -> str:
     return shown.stdout.strip() if shown.returncode == 0 else "unknown"
 
 
-def missing(results: Results, benchmarks: Iterable[str]) -> list[str]:
-    """Return the benchmarks without results; their keys begin with the benchmark's name."""
-    measured = {key.split()[0] for key in results}
-    return [name for name in benchmarks if name not in measured]
+def busy(seconds: float = 5) -> float:
+    """Return how busy the processors are during some seconds, from 0 to 1; see proc_stat(5)."""
+
+    def ticks() -> tuple[int, int]:
+        first, *_ = Path("/proc/stat").read_text().splitlines()
+        values = list(map(int, first.split()[1:9]))
+        return sum(values), values[3] + values[4]  # idle, iowait
+
+    total, idle = ticks()
+    time.sleep(seconds)
+    total_now, idle_now = ticks()
+    return 1 - (idle_now - idle) / (total_now - total)
 
 
-def resumable(results: Results, commit: str, benchmarks: Iterable[str]) -> Results:
-    """Return the results that a run continues: those of an interrupted run of the same commit."""
-    return results if results.get("commit") == commit and missing(results, benchmarks) else {}
+def missing(results: Results, commit: str, benchmarks: Iterable[str]) -> list[str]:
+    """Return the benchmarks without results of a commit, which a run continues with."""
+    runs = results.get("runs", {})
+    return [name for name in benchmarks if runs.get(name, {}).get("commit") != commit]
+
+
+def newest(results: Results) -> dict[str, Any]:
+    """Return the last run of a benchmark."""
+    return max(results["runs"].values(), key=lambda run: run["date"])
+
+
+def remarks(results: Results) -> list[str]:
+    """Return what a reader must know of the benchmarks: those of another commit, and the busy."""
+    runs, last = results["runs"], newest(results)
+    return [
+        f"{name} is of {run['date'][:10]}, commit {run['commit']}."
+        for name, run in runs.items()
+        if run["commit"] != last["commit"]
+    ] + [
+        f"Before {name}, the machine was {run['busy']:.0%} busy with something else."
+        for name, run in runs.items()
+        if run.get("busy", 0) > MAX_BUSY
+    ]
 
 
 def write_between_marks(page: Path, text: str) -> None:
@@ -76,7 +108,14 @@ def write_page(results: Results, comparisons: Iterable[Comparison], page: Path) 
         for comparison in sorted(comparisons, key=lambda comparison: comparison.id)
         if comparison.id in results
     ]
-    table = TEMPLATES.get_template("page.md.j2").render(results, rows=rows, load=load, spans=spans)
+    table = TEMPLATES.get_template("page.md.j2").render(
+        results, rows=rows, newest=newest(results), remarks=remarks(results), load=load, spans=spans
+    )
     write_between_marks(page, table)
     plot = TEMPLATES.get_template("plot.svg.j2").render(rows=rows)
     page.with_suffix(".svg").write_text(plot)
+    if timeline := results.get("timeline"):
+        drawn = TEMPLATES.get_template("timeline.svg.j2").render(
+            timeline=timeline, playbooks=first_lab.PLAYBOOKS
+        )
+        page.with_name("first-lab.svg").write_text(drawn)

@@ -1,16 +1,22 @@
 """The benchmarks' own arithmetic: ratios, what a run continues, the page, spans and samples."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench import processor
+import bench.__main__
+from bench import first_lab, processor
 from bench.__main__ import BENCHMARKS, COMPARISONS, PAGE, RESULTS
 from bench.builds import cached
 from bench.measure import Comparison, interleave, seconds
 from bench.processor import layer, request_costs, shares
-from bench.results import machine, missing, resumable, write_page
+from bench.results import busy, machine, missing, remarks, write_page
 from bench.spans import span_counts
+from tests.support.commands import wait_for
 
 FASTER = Comparison("P1", "a ÷ b", 0.5, "s")
 MORE = Comparison("P2 x", "c ÷ d", 0.5, "spans/s", "higher")
@@ -65,30 +71,87 @@ def test_seconds_add_up_over_the_steps(monkeypatch):
     assert seconds(step, step) == 4
 
 
-PARTIAL = {"commit": "abc", "date": "", "P1": [[1, 2]], "P3 manual": [[1, 2]], "cost": {}}
+def run_of(commit: str, **facts: object) -> dict[str, object]:
+    return {"date": "2026-11-25T16:30:23", "commit": commit, **facts}
 
 
-def test_a_benchmark_is_missing_until_it_has_results():
-    assert missing(PARTIAL, BENCHMARKS) == ["P2", "P4", "P5", "P6", "P8", "P9", "profile"]
-    assert missing({}, BENCHMARKS) == list(BENCHMARKS)
+def test_a_run_measures_what_has_no_result_of_its_commit():
+    results = {"runs": {"P1": run_of("abc"), "P3": run_of("def")}}
+    assert missing(results, "abc", ["P1", "P2", "P3"]) == ["P2", "P3"]
+    assert missing({}, "abc", BENCHMARKS) == list(BENCHMARKS)
 
 
-@pytest.mark.parametrize(
-    ("commit", "benchmarks", "continued"),
-    [
-        ("abc", ["P1", "P2"], True),
-        ("def", ["P1", "P2"], False),  # another commit
-        ("abc", ["P1", "P3", "cost"], False),  # nothing is missing
-    ],
-)
-def test_only_an_interrupted_run_of_the_same_commit_is_continued(commit, benchmarks, continued):
-    assert resumable(PARTIAL, commit, benchmarks) == (PARTIAL if continued else {})
+@pytest.fixture
+def measured(monkeypatch, tmp_path) -> list[str]:
+    """The names of the benchmarks that `python -m bench` runs, which measure nothing here."""
+    called: list[str] = []
+
+    def benchmark(name: str) -> Callable[[int], dict[str, object]]:
+        def measure(rounds: int) -> dict[str, object]:
+            """Measure nothing."""
+            called.append(name)
+            return {name: [[1, 2]] * rounds}
+
+        return measure
+
+    page = tmp_path / "page.md"
+    page.write_text("<!-- Written by make bench -->\n<!-- until here -->\n")
+    monkeypatch.setattr(bench.__main__, "BENCHMARKS", {n: benchmark(n) for n in ("P1", "P2")})
+    monkeypatch.setattr(bench.__main__, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(bench.__main__, "PAGE", page)
+    monkeypatch.setattr(bench.__main__, "COMPARISONS", [FASTER])
+    monkeypatch.setattr(bench.__main__, "busy", lambda: 0.43)
+    monkeypatch.setattr(bench.__main__, "current_commit", lambda: "abc")
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    return called
+
+
+def test_an_interrupted_run_is_continued(measured, tmp_path):
+    first = {"machine": MACHINE, "runs": {"P1": run_of("abc")}, "P1": [[1, 4]]}
+    (tmp_path / "results.json").write_text(json.dumps(first))
+    bench.__main__.main()
+    assert measured == ["P2"]
+    # Nothing is missing now.
+    bench.__main__.main()
+    assert measured == ["P2", "P1", "P2"]
+
+
+def test_a_benchmark_is_run_by_its_name(measured, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["bench", "P1", "--rounds=3"])
+    bench.__main__.main()
+    assert measured == ["P1"]
+    assert json.loads((tmp_path / "results.json").read_text())["P1"] == [[1, 2]] * 3
+
+
+def test_a_busy_machine_is_told_and_recorded(measured, capsys, tmp_path):
+    bench.__main__.main()
+    assert "The machine is 43% busy. Do not trust P1;" in capsys.readouterr().out
+    assert "Before P1, the machine was 43% busy" in (tmp_path / "page.md").read_text()
+
+
+def test_an_idle_machine_is_not_told(measured, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(bench.__main__, "busy", lambda: 0.05)
+    bench.__main__.main()
+    assert "busy" not in capsys.readouterr().out + (tmp_path / "page.md").read_text()
+
+
+def test_processors_are_busy_with_what_is_not_idle(monkeypatch):
+    # user, nice, system, idle, iowait, irq, softirq, steal, and guest, which user includes.
+    lines = iter(["cpu 10 0 10 60 20 0 0 0 5 5\ncpu0 ", "cpu 35 0 15 120 30 0 0 0 9 9\ncpu0 "])
+    monkeypatch.setattr(Path, "read_text", lambda _: next(lines))
+    assert busy(0) == pytest.approx(0.3)
+
+
+def test_rows_of_another_commit_are_named():
+    later = {**run_of("def"), "date": "2026-11-26T00:00:00"}
+    found = remarks({"runs": {"P1": run_of("abc"), "P2": later}})
+    assert found == ["P1 is of 2026-11-25, commit abc."]
 
 
 def test_the_page_shows_the_results_between_its_marks(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- Written by make bench -->\nold\n<!-- until here -->\nafter\n")
-    run = {"date": "2026-11-25T16:30:23", "commit": "abc", "machine": MACHINE}
+    run = {"machine": MACHINE, "runs": {"P1": run_of("abc")}}
     results = {**run, "P2 x": [[1, 4]], "P1": [[2, 4], [2, 4]]}
     write_page(results, [MORE, FASTER, Comparison("P9", "not measured", 1, "s")], page)
     text = page.read_text()
@@ -181,3 +244,34 @@ def test_a_build_is_kept_until_its_inputs_change(tmp_path, monkeypatch):
         (tmp_path / "input").write_text(content)
         assert cached("program", [tmp_path / "input"], build).read_text() == expected
     assert not any(folder.exists() for folder in builds)
+
+
+def test_a_part_lasts_from_its_first_process_to_its_last():
+    timeline: first_lab.Timeline = {}
+    build = "/bin/bash /clone/lab/mirror/build program /clone/lab/mirror amd64"
+    for now, lines in enumerate([[], [build], [build, "tail -f"], [], [build], []]):
+        first_lab.extend(timeline, lines, now)
+    assert timeline == {"Jaeger (go build)": (1, 4)}
+
+
+def test_the_longest_part_is_no_playbook():
+    timeline = {"lab/create.yml": (0.0, 200.0), "base tree": (5.0, 60.0), "site.yml": (0.0, 90.0)}
+    assert first_lab.longest_part({**timeline, first_lab.WHOLE: (0, 300.0)}) == 55
+
+
+def test_a_make_lab_that_fails_is_no_result(tmp_path):
+    with pytest.raises(RuntimeError, match=f"make lab failed in {tmp_path}"):
+        first_lab.watch(subprocess.Popen(["false"]), tmp_path)
+
+
+def test_processes_are_found_by_a_folder_that_they_name(tmp_path):
+    arguments = [sys.executable, "-c", "input()", f"{tmp_path}/files/build-base bookworm"]
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE)
+    try:
+        # The arguments of a new process are not there at once.
+        [line] = wait_for(lambda: first_lab.command_lines(tmp_path))
+        timeline: first_lab.Timeline = {}
+        first_lab.extend(timeline, [line], 1)
+        assert timeline == {"base tree": (1, 1)}
+    finally:
+        process.communicate(b"\n")
