@@ -98,45 +98,46 @@ test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like
 	@pytest tests/lab --numprocesses=2 --dist=loadfile
 
 .PHONY: test-unit
-test-unit: .venv/.complete .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)
+test-unit: .venv/.dev .venv-app/.complete ## run the tests that need neither root nor a host (under a minute)
 	@pytest tests/unit --numprocesses=2
 
 .PHONY: test-nightly
-test-nightly: .venv/.complete .venv-app/.complete ## run the tests that take too long for make test; needs root on a Debian-like Linux
+test-nightly: .venv/.dev .venv-app/.complete ## run the tests that take too long for make test; needs root on a Debian-like Linux
 	@pytest tests/lab -m long --long
 
 .PHONY: reliability
-reliability: .venv/.complete .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
+reliability: .venv/.dev .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
 	@pytest -m measured --long --tables=docs tests/unit tests/lab
 
 .PHONY: bench
-bench: .venv/.complete ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
+bench: .venv/.dev ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
 	@command -v ab >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends apache2-utils >/dev/null; }
 	@python -m bench $(BENCHMARKS)
 
 .PHONY: pictures
-pictures: .venv/.complete ## take docs/report-*.png of a live lab's report; needs root on a Debian-like Linux
+pictures: .venv/.dev ## take docs/report-*.png of a live lab's report; needs root on a Debian-like Linux
 	@pytest tests/lab/test_report.py -k live --pictures=docs
 
 .PHONY: test-vagrant
-test-vagrant: .venv/.complete ## test `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
+test-vagrant: .venv/.dev ## test `vagrant up` to `vagrant destroy` on an emulated processor; needs root on a Debian-like Linux
 	@dpkg-query --show $(vagrant_packages) >/dev/null 2>&1 || { echo 'Installing Vagrant, libvirt and QEMU ...'; apt-get update -qq; \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(vagrant_packages) >/dev/null; }
 	@pytest --exitfirst --capture=no tests/vagrant
 
 .PHONY: lint
-lint: .venv/.complete ## run the linters
+lint: .venv/.dev ## run the linters
 	@pre-commit run --all-files
 
 .PHONY: readmes
-readmes: .venv/.complete ## write the roles' READMEs from their argument specifications
+readmes: .venv/.dev ## write the roles' READMEs from their argument specifications
 	@for role in roles/*/; do aar-doc "$$role" markdown; done
 
 .PHONY: lock
-lock: .venv/.complete ## update the lock files
+lock: .venv/.dev ## update the lock files
 	@lock() { uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command 'make lock' "$$@"; }; \
-	lock --universal --group dev pyproject.toml --output-file requirements.txt; \
+	lock --universal --group dev pyproject.toml --output-file requirements-dev.txt; \
+	lock --universal --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt; \
 	lock --python-platform linux app/requirements.in --output-file app/requirements.txt; \
 	lock --universal lab/mirror/requirements.in --output-file lab/mirror/requirements.txt; \
 	lock --universal roles/car_app/files/uv.in --output-file roles/car_app/files/uv.txt
@@ -170,10 +171,15 @@ install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-has
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	    apt-get install -qq --no-install-recommends python3-venv >/dev/null; } || { \
 	    echo '$(PYTHON) cannot create environments. Install its venv (Debian: apt-get install python3-venv).' >&2; exit 1; }
-	@echo 'Installing the tools into .venv (half a minute) ...'
+	@echo 'Installing the tools into .venv ...'
 	@rm -rf .venv # Not --clear, which would empty the folder that a link leads to.
 	@$(PYTHON) -m venv .venv
 	@$(call install,.venv,--no-compile --requirement requirements.txt)
+	@touch $@
+
+.venv/.dev: .venv/.complete requirements-dev.txt
+	@echo 'Installing the tools of development into .venv (half a minute) ...'
+	@$(call install,.venv,--no-compile --requirement requirements-dev.txt)
 	@touch $@
 
 .venv-app/.complete: app/requirements.txt

@@ -53,3 +53,10 @@ def test_an_environment_that_is_a_link_is_replaced_and_its_target_kept(tmp_path)
     assert run("make", ".venv/.complete", cwd=clone).returncode != 0
     assert (tmp_path / "other/kept").exists()
     assert not (clone / ".venv").is_symlink()
+
+
+def test_running_the_lab_needs_the_same_versions_as_its_development():
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^(\S+==\S+)", (REPOSITORY / name).read_text(), re.MULTILINE))
+
+    assert pins("requirements.txt") < pins("requirements-dev.txt")
