@@ -103,7 +103,7 @@ test-unit: .venv/.dev .venv-app/.complete ## run the tests that need neither roo
 
 .PHONY: test-nightly
 test-nightly: .venv/.dev .venv-app/.complete ## run the tests that take too long for make test; needs root on a Debian-like Linux
-	@pytest tests/lab -m long --long
+	@pytest tests/lab -m long --long --numprocesses=2 --dist=loadfile
 
 .PHONY: reliability
 reliability: .venv/.dev .venv-app/.complete ## write docs/reliability.md and docs/setups.md from tests; needs root on a Debian-like Linux
