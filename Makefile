@@ -21,6 +21,8 @@ N := 10
 CHAIN := 0
 # The other systems that `make lab` installs beside Jaeger, such as "prometheus zipkin", or "all" that can be had.
 BACKENDS :=
+# The exercise of docs/course that `make exercise` deploys and `make check` checks.
+EXERCISE :=
 # The programs that `make local` starts; all if empty.
 PROGRAMS :=
 on_lab := ansible-playbook -i .lab/inventory.yml
@@ -70,6 +72,19 @@ report: has-lab .venv/.complete ## compare the traces of a request to each mode,
 	@out=$$($(on_lab) playbooks/report.yml) || { echo "$$out" >&2; exit 1; }
 	@cat report.md; echo
 	@python -c 'import pathlib; print("The same as a page:", pathlib.Path("report.html").absolute().as_uri())'
+
+.PHONY: exercise
+exercise: has-lab .venv/.complete ## deploy your working copy of an exercise (EXERCISE=1), see docs/course/README.md
+	@python -m course prepare '$(EXERCISE)'
+	@settings=$$(python -m course settings '$(EXERCISE)'); \
+	    out=$$($(on_lab) playbooks/car_app.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
+	@echo 'The lab runs it. Change the files there, run this again, then: make check EXERCISE=$(EXERCISE)'
+
+.PHONY: check
+check: has-lab .venv/.complete ## check the traces of an exercise (EXERCISE=1)
+	@settings=$$(python -m course settings '$(EXERCISE)'); \
+	    out=$$($(on_lab) playbooks/send_exercise.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
+	@python -m course check '$(EXERCISE)'
 
 .PHONY: shell
 shell: has-lab .venv/.complete ## open a shell on the lab's host

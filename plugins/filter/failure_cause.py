@@ -23,6 +23,8 @@ KINDS = [
         "unknown flag|invalid argument|unmarshal|cannot parse|could not parse|valueerror",
     ),
     ("it did not answer in time", "timed out"),
+    # Python's, of which gunicorn says later only that its worker failed.
+    ("its code raised an exception", r"^[\w.]*\w(error|exception): "),
     ("its last error was", r"error|fatal|panic|fail|cannot|could not|\bfull\b"),
 ]
 REMEDIES = {

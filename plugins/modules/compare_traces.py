@@ -97,7 +97,10 @@ def span_tree(trace: dict[str, Any]) -> list[Node]:
         process = trace["processes"][span["processID"]]
         # Jaeger 1.57 stores the scope in the process, under its older name.
         tags = {tag["key"]: tag["value"] for tag in process["tags"] + span["tags"]}
-        events = [{f["key"]: f["value"] for f in log["fields"]} for log in span["logs"]]
+        events = [
+            {"timestamp": log["timestamp"], **{f["key"]: f["value"] for f in log["fields"]}}
+            for log in span["logs"]
+        ]
         parents = [r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"]
         nodes[span["spanID"]] = {
             "parent": parents[0] if parents else "none",
@@ -108,6 +111,7 @@ def span_tree(trace: dict[str, Any]) -> list[Node]:
             "scope": tags.get("otel.scope.name", tags.get("otel.library.name", "")),
             "status": tags.get("otel.status_code", "unset").lower(),
             "exceptions": [e["exception.type"] for e in events if e.get("event") == "exception"],
+            "events": events,
             "span_id": span["spanID"],
             "warnings": span.get("warnings") or [],
             "attributes": tags,

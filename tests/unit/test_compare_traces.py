@@ -67,7 +67,7 @@ def trace_of(item: dict) -> dict:
                 "startTime": len(trace["spans"]),
                 "duration": 1,
                 "tags": tags({"span.kind": node["kind"], **status, **node["attributes"]}),
-                "logs": [{"fields": tags(event)} for event in events],
+                "logs": [{"timestamp": 0, "fields": tags(event)} for event in events],
             }
         )
         for child in node["children"]:
@@ -106,7 +106,7 @@ def service(index, name):
 
 
 def exception(name):
-    return [{"fields": tags({"event": "exception", "exception.type": name})}]
+    return [{"timestamp": 0, "fields": tags({"event": "exception", "exception.type": name})}]
 
 
 def parent(span_id, kind="CHILD_OF"):
@@ -173,7 +173,7 @@ def test_a_difference_is_found_and_named(name):
 def test_other_attributes_and_events_are_ignored():
     trace = trace_of(ITEM)
     trace["spans"][0]["tags"] += tags({"http.flavor": "1.1"})
-    trace["spans"][0]["logs"] += [{"fields": tags({"event": "message"})}]
+    trace["spans"][0]["logs"] += [{"timestamp": 0, "fields": tags({"event": "message"})}]
     assert difference(ITEM, trace) == ""
 
 

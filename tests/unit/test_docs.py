@@ -1,20 +1,34 @@
 """README: what it shows is what there is, its commands have tests, and its Russian twin agrees."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from compare_traces import expected_tree
+from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, assert_same
 from tests.support.contract import EXPECTED_TRACES
 
 README = (REPOSITORY / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    """Return README's blocks in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+# The course's pages.
+COURSE = [
+    "docs/course/README.md",
+    *(f"docs/course/{exercise.page}.md" for exercise in EXERCISES.values()),
+]
+
+
+def twin(document: str) -> str:
+    """Return the name of a document in Russian."""
+    return document.replace(".md", ".ru.md")
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """Return a document's blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 # Which file runs each command, and what there runs it.
@@ -99,6 +113,8 @@ def test_every_make_target_that_is_named_exists():
         "SECURITY.md",
         "docs/performance.md",
         "docs/container.md",
+        *COURSE,
+        *(twin(page) for page in COURSE),
         "docs/otel-collector.md",
         "docs/cluster.md",
         "docs/datadog.md",
@@ -120,11 +136,48 @@ def test_every_file_that_is_linked_exists(document):
         assert (file.parent / path).exists(), path
 
 
+@pytest.mark.parametrize("document", ["README.md", *COURSE])
 @pytest.mark.parametrize("pattern", [r"^```\w+\n.*?^```", r"\]\([\w./-]+\)", r"`[^`\n]+`", r"^#+ "])
-def test_the_russian_twin_has_the_same_commands_links_and_headings(pattern):
-    twin = (REPOSITORY / "README.ru.md").read_text().replace("-ru.png", "-en.png")
+def test_the_russian_twin_has_the_same_commands_links_and_headings(document, pattern):
+    # Where a page that is linked has a twin, the Russian one is linked.
+    english, russian = (
+        (REPOSITORY / name).read_text().replace("-ru.png", "-en.png").replace(".ru.md", ".md")
+        for name in (document, twin(document))
+    )
     flags = re.MULTILINE | re.DOTALL
-    assert re.findall(pattern, twin, flags) == re.findall(pattern, README, flags)
+    assert re.findall(pattern, russian, flags) == re.findall(pattern, english, flags)
+
+
+def test_the_russian_pages_of_the_course_link_each_other():
+    for page in COURSE:
+        text = (REPOSITORY / twin(page)).read_text()
+        text = text.replace(f"[English]({Path(page).name})", "")
+        links = re.findall(r"\]\(([\w./-]+\.md)(?:#[^)]*)?\)", text)
+        assert links
+        assert [link for link in links if not link.endswith(".ru.md")] == []
+
+
+def test_the_course_lists_its_exercises_and_no_others():
+    listed = re.findall(
+        r"^\| \[(\d+)\. (.*?)\]\((.*?)\.md\)", (REPOSITORY / COURSE[0]).read_text(), re.MULTILINE
+    )
+    exercises = [(str(n), e.title, e.page) for n, e in EXERCISES.items()]
+    assert listed == exercises
+    pages = {path.name for path in (REPOSITORY / "docs/course").iterdir()}
+    assert_same(pages, {Path(name).name for page in COURSE for name in (page, twin(page))}, "pages")
+    for (number, title, _), page in zip(exercises, COURSE[1:], strict=True):
+        assert (REPOSITORY / page).read_text().startswith(f"# {number}. {title}\n")
+
+
+def test_every_command_of_the_course_is_run_by_a_test():
+    test = (REPOSITORY / "tests/lab/test_course.py").read_text()
+    for page in COURSE:
+        commands = "".join(blocks("sh", (REPOSITORY / page).read_text())).splitlines()
+        assert commands
+        for command in commands:
+            target, number = re.fullmatch(r"make (exercise|check) EXERCISE=(\d)", command).groups()
+            assert int(number) in EXERCISES
+            assert f'("{target}", f"EXERCISE={{number}}")' in test
 
 
 def test_the_code_that_is_shown_is_the_apps():
@@ -148,6 +201,8 @@ def test_the_traces_that_are_shown_are_the_expected_ones():
     chain = expected_tree(modes["manual"]["chain"]["trace"], "server_manual", {}, "")
     expected.append(outline(chain))
     assert [block for block in blocks("text") if "[server]" in block] == expected
+    page = (REPOSITORY / f"docs/course/{EXERCISES[4].page}.md").read_text()
+    assert blocks("text", page) == expected[-1:]
 
 
 def test_the_messages_that_are_explained_exist():

@@ -55,6 +55,14 @@ CASES = {
         f"{TIME} gunicorn[70]: [2026-11-26 02:59:37 +0000] [70] [ERROR] Worker failed to boot.",
         "a file is missing: ModuleNotFoundError: No module named 'flask'.",
     ),
+    "code": (
+        f"{TIME} gunicorn[77]: Traceback (most recent call last):\n"
+        f"{TIME} gunicorn[77]: NameError: name 'Flusk' is not defined\n"
+        f"{TIME} gunicorn[70]: [2026-11-26 02:59:37 +0000] [70] [ERROR] Shutting down: Master\n"
+        f"{TIME} gunicorn[70]: [2026-11-26 02:59:37 +0000] [70] [ERROR] Reason: Worker failed to "
+        "boot.",
+        "its code raised an exception: NameError: name 'Flusk' is not defined.",
+    ),
     "memory": (
         f"{JAEGER} {INFO}\n{TIME} systemd[1]: jaeger.service: A process of this unit has been "
         "killed by the OOM killer.\n"

@@ -29,7 +29,9 @@ def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answe
     assert sorted(clone.iterdir()) == before
 
 
-@pytest.mark.parametrize("target", ["status", "verify", "traffic", "report", "shell"])
+@pytest.mark.parametrize(
+    "target", ["status", "verify", "traffic", "report", "exercise", "check", "shell"]
+)
 def test_a_command_without_a_lab_names_the_one_that_creates_it(clone, target):
     assert_failed(run("make", target, cwd=clone), "make lab")
 

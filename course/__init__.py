@@ -1,0 +1,8 @@
+"""The course: exercises on a working copy of the app, checked against live traces."""
+
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# The same folder as in pyproject.toml, for pytest and mypy.
+sys.path.append(str(REPOSITORY / "plugins/modules"))

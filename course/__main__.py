@@ -1,0 +1,166 @@
+"""Prepares and checks the exercises of docs/course, for the Makefile.
+
+python -m course prepare 1     create the working copy, or check the files of the one that is there
+python -m course settings 1    print the settings of the playbooks that deploy and check it
+python -m course check 1       check the traces of the requests that were sent
+"""
+
+import argparse
+import json
+import sys
+import time
+from http.client import HTTPException
+from typing import Any
+
+from course.checks import Result, evaluate
+from course.exercises import EXERCISES, Exercise
+from course.traces import Lab, Recording, Span, read_lab
+from course.working_copy import FOLDER, Refused, WorkingCopy
+
+# Seconds to wait for the first spans, and for more of them, which a service sends twice a second.
+FIRST_SPANS = 15
+MORE_SPANS = 3
+
+
+def exercise_number(text: str) -> int:
+    """Return the number of an exercise. Raises Refused."""
+    if text.isdecimal() and int(text) in EXERCISES:
+        return int(text)
+    known = "\n".join(f"  {number}  {e.title}" for number, e in EXERCISES.items())
+    said = f"There is no exercise {text}." if text else "Name an exercise."
+    raise Refused(
+        f"{said} Nothing was changed. Run make exercise EXERCISE=1, or another one of\n{known}"
+    )
+
+
+def prepare(copy: WorkingCopy, number: int) -> str:
+    """Create the working copy if it is not there, and check its files; return what was done."""
+    if copy.belongs_to(number):
+        copy.check_files()
+        return f"Deploying {FOLDER}/app, your working copy of exercise {number} ..."
+    copy.create(number)
+    return f"Created {FOLDER}/app, your working copy of exercise {number}. Deploying it ..."
+
+
+def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
+    """Return the settings of playbooks/car_app.yml and playbooks/send_exercise.yml."""
+    if not copy.belongs_to(number):
+        raise Refused(
+            f"There is no working copy of exercise {number} yet. Nothing was sent. Create it: "
+            f"make exercise EXERCISE={number}"
+        )
+    return {
+        "car_app_source": str(copy.app),
+        "exercise_cases": EXERCISES[number].cases,
+        "exercise_file": str(copy.sent_file),
+    }
+
+
+def wait_for_results(exercise: Exercise, sent: dict[str, Any]) -> tuple[Lab, list[Result]]:
+    """Read the traces until all is right, or until no more spans arrive.
+
+    Raises OSError or ValueError if Jaeger cannot be read.
+    """
+    deadline = time.monotonic() + FIRST_SPANS
+    before = 0
+    while True:
+        lab = read_lab(sent)
+        results = [evaluate(check, lab) for check in exercise.checks]
+        is_settled = lab.span_count == before > 0
+        if is_settled and all(result.state == "right" for result in results):
+            return lab, results
+        if lab.span_count != before:
+            deadline = time.monotonic() + MORE_SPANS
+            before = lab.span_count
+        if time.monotonic() > deadline:
+            return lab, results
+        time.sleep(0.25)
+
+
+def outline(span: Span, depth: int = 0) -> list[str]:
+    """Return a line for a span, its events and its descendants."""
+    indent = "  " * depth
+    error = ", error" if span.status == "error" else ""
+    lines = [f"{indent}{span}  {span.duration / 1e6:.3f} s{error}"]
+    lines += [
+        f"{indent}    event {event.get('event', '')} {event.get('exception.type', '')}".rstrip()
+        for event in span.events
+    ]
+    for child in span.children:
+        lines += outline(child, depth + 1)
+    return lines
+
+
+def describe(recording: Recording, jaeger_url: str) -> list[str]:
+    """Return the lines that show a trace, with its address."""
+    title = f"{recording.case} of car-{recording.mode}"
+    spans = [f"  {line}" for root in recording.roots for line in outline(root)]
+    return [
+        f"The trace of {title}: {jaeger_url}/trace/{recording.trace_id}",
+        *(spans or ["  (no spans have arrived)"]),
+    ]
+
+
+def check(copy: WorkingCopy, number: int) -> tuple[str, bool]:
+    """Check an exercise; return the text to print, and whether all is right. Raises Refused."""
+    sent = json.loads(copy.sent_file.read_text(encoding="utf-8"))
+    if differing := copy.differing(sent["checksums"]):
+        raise Refused(
+            f"The lab does not run {' and '.join(differing)} of {FOLDER}/app as it is now. Nothing "
+            f"was checked. Deploy it first: make exercise EXERCISE={number}"
+        )
+    exercise = EXERCISES[number]
+    try:
+        lab, results = wait_for_results(exercise, sent)
+    except (OSError, HTTPException, ValueError) as error:
+        raise Refused(
+            f"Jaeger at {sent['jaeger_url']} cannot be read: {error}. Nothing was checked. "
+            "make status shows what runs."
+        ) from error
+    lines = [f"Exercise {number}: {exercise.title} (docs/course/{exercise.page}.md)", ""]
+    for result in results:
+        lines.append(f"{result.state:<6} {result.title}")
+        lines += [f"       {result.text}"] if result.text else []
+    for case, mode in exercise.shown:
+        lines += ["", *describe(lab.recording(case, mode), sent["jaeger_url"])]
+    for service, trace_id in lab.begun.items():
+        lines += ["", f"Begun by {service}: {sent['jaeger_url']}/trace/{trace_id}"]
+    right = sum(result.state == "right" for result in results)
+    is_done = right == len(results)
+    lines += ["", f"{right} of {len(results)} are right. " + next_step(number, is_done)]
+    return "\n".join(lines), is_done
+
+
+def next_step(number: int, is_done: bool) -> str:
+    if is_done:
+        return f"Exercise {number} is done; its page has questions."
+    return (
+        f"Change the files in {FOLDER}/app, deploy them with make exercise EXERCISE={number}, and "
+        "check again."
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m course", description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=["prepare", "settings", "check"])
+    parser.add_argument("exercise", help="the exercise's number")
+    arguments = parser.parse_args()
+    copy = WorkingCopy()
+    try:
+        number = exercise_number(arguments.exercise)
+        if arguments.action == "prepare":
+            print(prepare(copy, number))
+        elif arguments.action == "settings":
+            print(json.dumps(settings(copy, number)))
+        else:
+            text, is_done = check(copy, number)
+            print(text)
+            return 0 if is_done else 1
+    except Refused as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

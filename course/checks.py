@@ -1,0 +1,436 @@
+"""What the exercises look for in the traces, each with a hint for the answer that misses it.
+
+A function here makes a check. A check returns a hint, which is empty if the answer is right, and
+raises NotYet if it cannot tell before another check is right.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from course.traces import MODES, Lab, Recording, Span
+
+# Clocks differ a little, and a sleep may end early by less than this.
+TOLERANCE = 0.95
+QUERY_FAILED = "sqlalchemy.exc.OperationalError"
+
+
+class NotYet(Exception):
+    """A check needs something that another check misses; the message names it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that an exercise looks for: `title` says what is true of a right answer."""
+
+    title: str
+    find_fault: Callable[[Lab], str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a check: `text` is its hint, or what it waits for."""
+
+    title: str
+    state: Literal["right", "wrong", "later"]
+    text: str = ""
+
+
+def evaluate(check: Check, lab: Lab) -> Result:
+    try:
+        hint = check.find_fault(lab)
+    except NotYet as missing:
+        return Result(check.title, "later", f"Not checked yet: {missing}.")
+    return Result(check.title, "wrong" if hint else "right", hint)
+
+
+def seconds(microseconds: float) -> str:
+    return f"{microseconds / 1e6:.3f} s"
+
+
+def names(spans: list[Span]) -> str:
+    return " and ".join(span.name for span in spans)
+
+
+# The requests
+
+
+def answers(case: str, mode: str, status: int, other: dict[int, str] | None = None) -> Check:
+    """A request is answered with a status; `other` has hints for other statuses."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording(case, mode)
+        if got.status == status:
+            return ""
+        if got.status == 0:
+            return f"No answer came: {got.error}. See the journal: {journal(mode)}"
+        return f"It was answered with {got.status}. " + (other or {}).get(
+            got.status, f"See the journal: {journal(mode)}"
+        )
+
+    what = {"cars": "A request", "database_error": "A request whose query fails"}
+    title = what.get(case, "A request through all modes")
+    return Check(f"{title} to car-{mode} is answered with {status}", find_fault)
+
+
+def journal(mode: str) -> str:
+    return f"make shell, then journalctl --unit=car-{mode}"
+
+
+def server_span(got: Recording) -> Span:
+    """Return the server span of a request; raises NotYet."""
+    if got.server_span is None:
+        raise NotYet(f"the server span of the request to car-{got.mode} has not arrived")
+    return got.server_span
+
+
+def has_library_spans(case: str, mode: str) -> Check:
+    """The libraries still record the request and its query."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording(case, mode)
+        if not got.spans:
+            return (
+                "No span of this request has arrived, not even those of the libraries. Keep what "
+                "sets up the provider and the exporter, and FlaskInstrumentor."
+            )
+        if not any(span.name == "GET /cars" and span.kind == "server" for span in got.roots):
+            return "The server span GET /cars is missing: keep FlaskInstrumentor."
+        if not any(span.name.startswith("SELECT") for span in got.spans):
+            return "The query has no span any more: keep SQLAlchemyInstrumentor."
+        return ""
+
+    return Check("The libraries record the request and its query, as before", find_fault)
+
+
+# Spans of one's own, all in the request for the cars to the programmatic mode
+
+
+def own_spans(lab: Lab, name: str) -> list[Span]:
+    return [span for span in lab.recording("cars", "programmatic").spans if span.name == name]
+
+
+def own_span(lab: Lab, name: str) -> Span:
+    """Return the only span of a name; raises NotYet if there is another number of them."""
+    spans = own_spans(lab, name)
+    if len(spans) != 1:
+        raise NotYet(f"it needs one span {name}")
+    return spans[0]
+
+
+def bare(name: str) -> str:
+    """Return a name without what is easily written in another way."""
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def similar(name: str, others: list[str]) -> str:
+    """Return the name that may have been meant as `name`, empty if none."""
+    candidates = {bare(other): other for other in others if other != name}
+    found = difflib.get_close_matches(bare(name), candidates, n=1, cutoff=0.9)
+    return candidates[found[0]] if found else ""
+
+
+def has_span(name: str) -> Check:
+    """The function of this name has a span, and only one."""
+
+    def find_fault(lab: Lab) -> str:
+        spans = own_spans(lab, name)
+        if len(spans) == 1:
+            return ""
+        if spans:
+            return (
+                f"There are {len(spans)} spans of this name. Give the function a decorator or a "
+                "with block, not both."
+            )
+        others = [span.name for span in lab.recording("cars", "programmatic").spans]
+        if other := similar(name, others):
+            return f"There is a span {other}. Name it {name}, as server_manual does."
+        if any(span.name == name for span in lab.recording("cars", "automatic").spans):
+            return "server_automatic has such a span. Add it to server_programmatic.py instead."
+        return (
+            "No span of this name has arrived. A span is sent when it ends: a with block and a "
+            "decorator end theirs, one that start_span begins needs a call of end()."
+        )
+
+    return Check(f"{name} has a span", find_fault)
+
+
+def is_child(name: str, of: str) -> Check:
+    """The function's span is a child of the span `of`."""
+
+    def find_fault(lab: Lab) -> str:
+        span, parent = own_span(lab, name), own_span(lab, of)
+        if span.parent is parent:
+            return ""
+        if parent.parent is span:
+            return f"It is the other way round: {of} is a child of {name}."
+        if span.parent and span.parent is parent.parent:
+            return (
+                f"It is a sibling of {of}: both are children of {span.parent.name}. A span is the "
+                "parent of those that begin while it is the current one. start_span does not make "
+                "it that, start_as_current_span does, until the end of its with block: call "
+                f"{name} inside it."
+            )
+        if span.parent is None:
+            return (
+                "It has no parent in this trace. Do not give it a context: the current one has "
+                "the request's span."
+            )
+        return f"It is a child of {span.parent.name}."
+
+    return Check(f"{name} is a child of {of}", find_fault)
+
+
+def lasts(name: str, sleeps: int) -> Check:
+    """The function's span lasts as long as the function, which sleeps once or twice."""
+
+    def find_fault(lab: Lab) -> str:
+        span, sleep = own_span(lab, name), lab.sleep_seconds * 1e6
+        if span.duration < sleeps * sleep * TOLERANCE:
+            return (
+                f"It lasts {seconds(span.duration)}, but the function {seconds(sleeps * sleep)}. "
+                "The span ends before the function does: put all of its lines into the with block."
+            )
+        if sleep and span.duration > (sleeps + 1) * sleep * TOLERANCE:
+            return (
+                f"It lasts {seconds(span.duration)}, but the function only "
+                f"{seconds(sleeps * sleep)}. The span begins before the function is called: put it "
+                "into the function, or decorate that."
+            )
+        return ""
+
+    return Check(f"{name} lasts as long as its function", find_fault)
+
+
+# Attributes and events
+
+
+def written(value: object) -> str:
+    """Return a value as Python writes it, with its type."""
+    kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return f"{value!r}, {kinds.get(type(value), type(value).__name__)}"
+
+
+def has_attribute(name: str, key: str, value: Callable[[Lab], float]) -> Check:
+    """The function's span has an attribute, whose value is a number."""
+
+    def find_fault(lab: Lab) -> str:
+        span, wanted = own_span(lab, name), value(lab)
+        if key in span.attributes:
+            got = span.attributes[key]
+            if isinstance(got, int | float) and not isinstance(got, bool) and got == wanted:
+                return ""
+            return (
+                f"Its value is {written(got)}, but should be {written(wanted)}. Give "
+                "SLEEP_SECONDS itself, not a text."
+            )
+        spans = lab.recording("cars", "programmatic").spans
+        if others := [other for other in spans if key in other.attributes]:
+            return (
+                f"The attribute is on {names(others)}. set_attribute belongs to the span on which "
+                "you call it, and get_current_span returns the innermost one that has not ended: "
+                f"call it in {name}."
+            )
+        if any(key in event for event in span.events):
+            return "It is an attribute of an event. Set it on the span: span.set_attribute."
+        if any(event.get("event") == key for event in span.events):
+            return "It is an event. A value that holds for the whole span is an attribute."
+        if other := similar(key, list(span.attributes)):
+            return f"There is an attribute {other}. Name it {key}."
+        return f"{name} has no such attribute. See span.set_attribute."
+
+    return Check(f"{name} has the attribute {key}", find_fault)
+
+
+def find_events(span: Span, event: str) -> list[dict[str, Any]]:
+    return [found for found in span.events if found.get("event") == event]
+
+
+def has_event(name: str, event: str) -> Check:
+    """The function's span has an event, once."""
+
+    def find_fault(lab: Lab) -> str:
+        span = own_span(lab, name)
+        found = find_events(span, event)
+        if len(found) == 1:
+            return ""
+        if found:
+            return f"It has {len(found)} of them. Add the event once."
+        spans = lab.recording("cars", "programmatic").spans
+        if any(event in other.attributes for other in spans):
+            return (
+                f"{event} is an attribute. An attribute has no time: add an event, with "
+                "span.add_event."
+            )
+        if others := [other for other in spans if find_events(other, event)]:
+            return (
+                f"The event is on {names(others)}. Call add_event on the span of {name}, while it "
+                "is the current one."
+            )
+        logged = [str(found.get("event", "")) for found in span.events]
+        if other := similar(event, logged):
+            return f"There is an event {other}. Name it {event}."
+        return f"{name} has no such event. See span.add_event."
+
+    return Check(f"{name} has the event {event}", find_fault)
+
+
+def is_between(name: str, event: str, child: str) -> Check:
+    """The event lies between the end of the function's own sleep and the start of the child."""
+
+    def find_fault(lab: Lab) -> str:
+        span, below = own_span(lab, name), own_span(lab, child)
+        found = find_events(span, event)
+        if len(found) != 1:
+            raise NotYet(f"it needs one event {event}")
+        offset = found[0]["timestamp"] - span.start
+        if offset < lab.sleep_seconds * 1e6 * TOLERANCE:
+            return (
+                f"It happens {seconds(offset)} after the start of {name}, which is before the end "
+                "of its sleep. Add it after that line."
+            )
+        if found[0]["timestamp"] > below.start:
+            return f"It happens after {child} has begun. Add it before that call."
+        return ""
+
+    return Check(f"{event} happens between the sleep of {name} and {child}", find_fault)
+
+
+# Failures
+
+
+def has_no_error(case: str, mode: str) -> Check:
+    """A request that succeeds has neither an error nor an exception."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording(case, mode)
+        server_span(got)
+        if failed := [span for span in got.spans if span.status == "error" or span.exceptions]:
+            return f"{names(failed)} shows an error, but nothing failed."
+        return ""
+
+    return Check("A request that succeeds shows no error", find_fault)
+
+
+def is_error(case: str, mode: str) -> Check:
+    """The server span of a failed request has the status error."""
+
+    def find_fault(lab: Lab) -> str:
+        span = server_span(lab.recording(case, mode))
+        if span.status == "error":
+            return ""
+        return f"The status of {span.name} is {span.status}. An answer of 500 and above sets it."
+
+    return Check("Its server span has the status error", find_fault)
+
+
+def records_exception(case: str, mode: str) -> Check:
+    """The server span of a failed request has the exception, as in the manual mode."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording(case, mode)
+        span = server_span(got)
+        if span.exceptions == [QUERY_FAILED]:
+            return ""
+        if len(span.exceptions) > 1:
+            return f"It has {len(span.exceptions)} exception events. Record the exception once."
+        if any(key.startswith("exception") for key in span.attributes):
+            return "The exception is an attribute. Record it as an event: record_exception."
+        if found := find_events(span, "exception"):
+            return (
+                f"Its event says that the exception is {found[0].get('exception.type', 'unknown')}"
+                f", not {QUERY_FAILED}. record_exception takes the type, the message and the "
+                "stack from the exception itself."
+            )
+        if others := [other for other in got.spans if other.exceptions]:
+            return (
+                f"The exception is on {names(others)}. The manual mode has it on the server span: "
+                "record it while that is the current one, outside of a span of your own."
+            )
+        if span.events:
+            return (
+                f"Its event is called {span.events[0].get('event')}. record_exception makes one "
+                "that every tool knows: exception, with the type, the message and the stack."
+            )
+        return (
+            "It has no exception event. Whoever handles an exception hides it from the libraries, "
+            "so the handler itself must record it on the current span."
+        )
+
+    return Check(f"Its server span has the exception event of {QUERY_FAILED}", find_fault)
+
+
+# Across services
+
+
+def is_one_trace() -> Check:
+    """The trace of the chain has spans of every service."""
+
+    def find_fault(lab: Lab) -> str:
+        present = {span.service for span in lab.recording("chain", "manual").spans}
+        missing = [mode for mode in MODES if f"server_{mode}" not in present]
+        if not missing:
+            return ""
+        if missing[0] == "manual":
+            return (
+                "server_manual has no span in the trace of the request. Keep "
+                "context=extract(request.headers) and what sets up the provider and the exporter."
+            )
+        service, caller = f"server_{missing[0]}", f"server_{MODES[MODES.index(missing[0]) - 1]}"
+        begun = lab.begun.get(service)
+        return (
+            f"There are two traces instead of one: {service} began trace {begun} of its own"
+            if begun
+            else f"{service} has no span in this trace"
+        ) + (
+            f". Either {caller} sends no header traceparent with its call, or {service} does not "
+            "read it."
+        )
+
+    return Check("There is one trace, with spans of all three services", find_fault)
+
+
+def first_span(got: Recording, mode: str) -> Span:
+    """Return the server span of a mode in the trace of the chain; raises NotYet."""
+    service = f"server_{mode}"
+    for span in got.spans:
+        if span.service == service and span.kind == "server":
+            return span
+    raise NotYet(f"{service} has no server span in this trace")
+
+
+def is_called_by(mode: str, caller: str) -> Check:
+    """The server span of a mode is a child of its caller's client span."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("chain", "manual")
+        span, above = first_span(got, mode), first_span(got, caller)
+        parent = span.parent
+        if parent is None:
+            return "Its parent is no span of this trace, so the header has the id of another one."
+        if parent.service == f"server_{caller}" and parent.kind == "client":
+            return ""
+        clients = [
+            other
+            for other in above.walk()
+            if other.service == above.service and other.kind == "client"
+        ]
+        if clients:
+            return (
+                f"It is a child of {parent}, not of the client span {names(clients)}. inject "
+                "writes the ids of the current span: call it while the client span is the current "
+                "one."
+            )
+        if parent.service == f"server_{caller}" and parent is not above:
+            return (
+                f"It is a child of {parent}, whose kind is {parent.kind}. A span of a call to "
+                "another service is a client span: SpanKind.CLIENT."
+            )
+        return (
+            f"It is a child of {parent}: the call itself has no span, so nobody sees how long the "
+            "network took. Let the instrumentation of urllib record it, or begin a client span."
+        )
+
+    return Check(f"server_{mode} is a child of the client span of server_{caller}", find_fault)

@@ -1,0 +1,163 @@
+"""The exercises: what each begins with, the requests that its check needs, and what it checks.
+
+To add one, add an entry to EXERCISES, its pages to docs/course, and its answers to
+tests/support/course_answers.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from course import checks
+from course.checks import Check
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of a file of the app: the text `old`, which is there once, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+    def apply(self, text: str) -> str:
+        """Return the changed text. Raises ValueError if it does not have `old` exactly once."""
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.file} does not have {self.old!r} exactly once")
+        return text.replace(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise.
+
+    `page` is its file in docs/course, without the ending; `start` changes the app into its starting
+    point; `cases` are the requests to send, as in playbooks/vars/expected_traces.yml; `shown` names
+    the case and the mode of each trace that the check prints.
+    """
+
+    title: str
+    page: str
+    cases: Sequence[str]
+    shown: Sequence[tuple[str, str]]
+    checks: Sequence[Check]
+    start: Sequence[Edit] = ()
+
+
+PROGRAMMATIC = "server_programmatic.py"
+
+# The solution of the first exercise, from which the second one goes on.
+OWN_SPANS = (
+    Edit(
+        PROGRAMMATIC,
+        "app = Flask(__name__)\n",
+        'app = Flask(__name__)\ntracer = trace.get_tracer("server_programmatic")\n',
+    ),
+    Edit(
+        PROGRAMMATIC,
+        "def some_func_one():\n",
+        '@tracer.start_as_current_span("some_func_one")\ndef some_func_one():\n',
+    ),
+    Edit(
+        PROGRAMMATIC,
+        "def some_func_two():\n",
+        '@tracer.start_as_current_span("some_func_two")\ndef some_func_two():\n',
+    ),
+)
+
+# A handler that hides the exception from the instrumentation of Flask.
+HANDLED_ERROR = (
+    Edit(
+        PROGRAMMATIC,
+        "from sqlalchemy import select\n",
+        "from sqlalchemy import select\nfrom sqlalchemy.exc import OperationalError\n",
+    ),
+    Edit(
+        PROGRAMMATIC,
+        "def some_func_one():\n",
+        "@app.errorhandler(OperationalError)\n"
+        "def database_error(error):\n"
+        '    return jsonify(error="The cars cannot be read now."), 503\n'
+        "\n\n"
+        "def some_func_one():\n",
+    ),
+)
+
+# Without the instrumentation of urllib, a call has neither a span nor a header.
+BROKEN_CHAIN = (
+    Edit(
+        PROGRAMMATIC,
+        "from opentelemetry.instrumentation.urllib import URLLibInstrumentor\n",
+        "",
+    ),
+    Edit(PROGRAMMATIC, "URLLibInstrumentor().instrument()\n", ""),
+)
+
+EXERCISES = {
+    1: Exercise(
+        title="Your own spans",
+        page="1-your-own-spans",
+        cases=["cars"],
+        shown=[("cars", "programmatic")],
+        checks=[
+            checks.answers("cars", "programmatic", 200),
+            checks.has_library_spans("cars", "programmatic"),
+            checks.has_span("some_func_one"),
+            checks.is_child("some_func_one", of="GET /cars"),
+            checks.lasts("some_func_one", sleeps=2),
+            checks.has_span("some_func_two"),
+            checks.is_child("some_func_two", of="some_func_one"),
+            checks.lasts("some_func_two", sleeps=1),
+        ],
+    ),
+    2: Exercise(
+        title="An attribute and an event",
+        page="2-attribute-and-event",
+        start=OWN_SPANS,
+        cases=["cars"],
+        shown=[("cars", "programmatic")],
+        checks=[
+            checks.answers("cars", "programmatic", 200),
+            checks.has_span("some_func_one"),
+            checks.has_span("some_func_two"),
+            checks.has_attribute("some_func_two", "sleep.seconds", lambda lab: lab.sleep_seconds),
+            checks.has_event("some_func_one", "sleep.over"),
+            checks.is_between("some_func_one", "sleep.over", "some_func_two"),
+        ],
+    ),
+    3: Exercise(
+        title="A failing query",
+        page="3-failing-query",
+        start=HANDLED_ERROR,
+        cases=["cars", "database_error"],
+        shown=[
+            ("database_error", "manual"),
+            ("database_error", "programmatic"),
+            ("database_error", "automatic"),
+        ],
+        checks=[
+            checks.answers("cars", "programmatic", 200),
+            checks.has_no_error("cars", "programmatic"),
+            checks.answers(
+                "database_error",
+                "programmatic",
+                503,
+                other={500: "Keep the handler: it gives users an answer that they can read."},
+            ),
+            checks.is_error("database_error", "programmatic"),
+            checks.records_exception("database_error", "programmatic"),
+        ],
+    ),
+    4: Exercise(
+        title="One trace across services",
+        page="4-across-services",
+        start=BROKEN_CHAIN,
+        cases=["chain"],
+        shown=[("chain", "manual")],
+        checks=[
+            checks.answers("chain", "manual", 200),
+            checks.is_one_trace(),
+            checks.is_called_by("programmatic", caller="manual"),
+            checks.is_called_by("automatic", caller="programmatic"),
+        ],
+    ),
+}

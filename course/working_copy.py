@@ -1,0 +1,100 @@
+"""The working copy of the app, which an exercise changes instead of the lab's own code."""
+
+import ast
+import hashlib
+import shutil
+from pathlib import Path
+
+from course import REPOSITORY
+from course.exercises import EXERCISES
+
+FOLDER = ".exercise"
+
+
+class Refused(Exception):
+    """Something must be done first; the message says what, and what was left unchanged."""
+
+
+class WorkingCopy:
+    """The folder .exercise of a clone: the app, and the number of the exercise."""
+
+    def __init__(self, clone: Path = REPOSITORY):
+        self.source = clone / "app"
+        self.folder = clone / FOLDER
+        self.app = self.folder / "app"
+        self.sent_file = self.folder / "sent.json"
+        self.number_file = self.folder / "number"
+
+    def belongs_to(self, number: int) -> bool:
+        """Return whether there is a working copy of this exercise. Raises Refused if of another."""
+        if not self.folder.exists():
+            return False
+        try:
+            other = self.number_file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            other = "something else"
+        if other == str(number):
+            return True
+        work = f"your work on exercise {other}" if other.isdecimal() else other
+        raise Refused(
+            f"{FOLDER} has {work}, which was left unchanged. Move it away to keep it:\n"
+            f"  mv {FOLDER} {FOLDER}-{other if other.isdecimal() else 'old'}\n"
+            f"or remove it:\n"
+            f"  rm -r {FOLDER}\n"
+            f"Then run this again. To go back to an exercise, move its folder back to {FOLDER}."
+        )
+
+    def create(self, number: int) -> None:
+        """Create the working copy at the starting point of an exercise; it must not exist."""
+        # A run that is killed leaves no half of it.
+        partial = self.folder.with_name(f"{FOLDER}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        ignored = shutil.ignore_patterns("*.db", "__pycache__")
+        shutil.copytree(self.source, partial / "app", ignore=ignored)
+        for edit in EXERCISES[number].start:
+            file = partial / "app" / edit.file
+            file.write_text(edit.apply(file.read_text(encoding="utf-8")), encoding="utf-8")
+        (partial / "number").write_text(f"{number}\n", encoding="utf-8")
+        partial.rename(self.folder)
+
+    def modules(self) -> dict[str, bytes]:
+        """Return the content of each module, by its name."""
+        return {path.name: path.read_bytes() for path in sorted(self.app.glob("*.py"))}
+
+    def check_files(self) -> None:
+        """Check that the modules are there and can be parsed. Raises Refused."""
+        modules = self.modules()
+        files = {
+            path.name for path in [*self.source.glob("*.py"), self.source / "requirements.txt"]
+        }
+        if missing := sorted(name for name in files if not (self.app / name).exists()):
+            raise Refused(
+                f"{FOLDER}/app lacks {' and '.join(missing)}. Nothing was deployed. Copy what is "
+                "missing from app."
+            )
+        for name, module in modules.items():
+            try:
+                ast.parse(module)
+            except (SyntaxError, ValueError) as error:
+                line = getattr(error, "lineno", None)
+                where = f"{FOLDER}/app/{name}" + (f", line {line}" if line else "")
+                text = (getattr(error, "text", None) or "").rstrip()
+                message = error.msg if isinstance(error, SyntaxError) else str(error)
+                raise Refused(
+                    f"{where}: {message}\n"
+                    + (f"  {text}\n" if text else "")
+                    + "Nothing was deployed, and the lab runs what it ran before. Correct the line "
+                    "and run this again."
+                ) from error
+
+    def differing(self, checksums: list[str]) -> list[str]:
+        """Return the modules that the host does not have as they are here.
+
+        `checksums` are the lines of sha256sum there.
+        """
+        running = {name: digest for digest, _, name in (c.partition("  ") for c in checksums)}
+        return [
+            name
+            for name, module in self.modules().items()
+            if running.get(name) != hashlib.sha256(module).hexdigest()
+        ]

@@ -1,0 +1,197 @@
+"""Answers to the exercises, right and wrong, as changes of the starting point."""
+
+from dataclasses import dataclass
+
+from course.exercises import BROKEN_CHAIN, OWN_SPANS, PROGRAMMATIC, Edit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Changes of the starting point, and a hint that `make check` prints; empty if all is right."""
+
+    name: str
+    hint: str
+    edits: tuple[Edit, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def programmatic(old: str, new: str) -> Edit:
+    return Edit(PROGRAMMATIC, old, new)
+
+
+TRACER = OWN_SPANS[0]
+ONE = "def some_func_one():\n    sleep(SLEEP_SECONDS)\n    some_func_two()\n"
+TWO = "def some_func_two():\n    sleep(SLEEP_SECONDS)\n"
+CALL_TWO = "    some_func_two()\n"
+HANDLER = "def database_error(error):\n"
+ASK_NEXT = """
+    call = Request(NEXT_URL)
+    with urlopen(call, timeout=10) as answer:
+        return json.load(answer)
+"""
+IMPORT_SDK = "from opentelemetry.sdk.resources import"
+IMPORT_INJECT = programmatic(
+    IMPORT_SDK, f"from opentelemetry.propagate import inject\n{IMPORT_SDK}"
+)
+IMPORT_URLLIB = programmatic(IMPORT_SDK, BROKEN_CHAIN[0].old + IMPORT_SDK)
+INSTRUMENT_SQLALCHEMY = "SQLAlchemyInstrumentor().instrument(engine=engine)\n"
+
+ANSWERS = {
+    1: [
+        Answer("starting point", "No span of this name has arrived"),
+        Answer(
+            "span that never becomes the current one",
+            "It is a sibling of some_func_one",
+            (
+                TRACER,
+                programmatic(
+                    ONE,
+                    "def some_func_one():\n"
+                    '    span = tracer.start_span("some_func_one")\n'
+                    "    sleep(SLEEP_SECONDS)\n"
+                    "    some_func_two()\n"
+                    "    span.end()\n",
+                ),
+                OWN_SPANS[2],
+            ),
+        ),
+        Answer(
+            "span that ends before the function",
+            "The span ends before the function does",
+            (
+                *OWN_SPANS[:2],
+                programmatic(
+                    TWO,
+                    "def some_func_two():\n"
+                    '    with tracer.start_as_current_span("some_func_two"):\n'
+                    "        pass\n"
+                    "    sleep(SLEEP_SECONDS)\n",
+                ),
+            ),
+        ),
+        Answer("solution", "", OWN_SPANS),
+    ],
+    2: [
+        Answer("starting point", "some_func_two has no such attribute"),
+        Answer(
+            "attribute of the server span",
+            "The attribute is on GET /cars",
+            (
+                programmatic(
+                    "    some_func_one()\n",
+                    "    some_func_one()\n"
+                    '    trace.get_current_span().set_attribute("sleep.seconds", SLEEP_SECONDS)\n',
+                ),
+            ),
+        ),
+        Answer(
+            "attribute in place of an event",
+            "sleep.over is an attribute",
+            (
+                programmatic(
+                    CALL_TWO,
+                    '    trace.get_current_span().set_attribute("sleep.over", True)\n' + CALL_TWO,
+                ),
+            ),
+        ),
+        Answer(
+            "solution",
+            "",
+            (
+                programmatic(
+                    CALL_TWO, '    trace.get_current_span().add_event("sleep.over")\n' + CALL_TWO
+                ),
+                programmatic(
+                    TWO,
+                    "def some_func_two():\n"
+                    '    trace.get_current_span().set_attribute("sleep.seconds", SLEEP_SECONDS)\n'
+                    "    sleep(SLEEP_SECONDS)\n",
+                ),
+            ),
+        ),
+    ],
+    3: [
+        Answer("starting point", "It has no exception event"),
+        Answer(
+            "attributes in place of an event",
+            "The exception is an attribute",
+            (
+                programmatic(
+                    HANDLER,
+                    HANDLER + "    span = trace.get_current_span()\n"
+                    '    span.set_attribute("exception.type", type(error).__name__)\n',
+                ),
+            ),
+        ),
+        Answer(
+            "exception on another span",
+            "The exception is on database_error",
+            (
+                TRACER,
+                programmatic(
+                    HANDLER,
+                    HANDLER
+                    + '    with tracer.start_as_current_span("database_error") as span:\n'
+                    + "        span.record_exception(error)\n",
+                ),
+            ),
+        ),
+        Answer(
+            "no handler",
+            "It was answered with 500. Keep the handler",
+            (programmatic("@app.errorhandler(OperationalError)\n", ""),),
+        ),
+        Answer(
+            "solution",
+            "",
+            (
+                programmatic(
+                    HANDLER,
+                    HANDLER + "    trace.get_current_span().record_exception(error)\n",
+                ),
+            ),
+        ),
+    ],
+    4: [
+        Answer("starting point", "There are two traces instead of one: server_automatic began"),
+        Answer(
+            "header without a client span",
+            "the call itself has no span",
+            (
+                IMPORT_INJECT,
+                programmatic(
+                    ASK_NEXT,
+                    ASK_NEXT.replace("URL)\n", "URL)\n    inject(call.headers)\n"),
+                ),
+            ),
+        ),
+        Answer(
+            "header from outside of the client span",
+            "call it while the client span is the current one",
+            (
+                TRACER,
+                IMPORT_INJECT,
+                programmatic(
+                    ASK_NEXT,
+                    """
+    call = Request(NEXT_URL)
+    inject(call.headers)
+    with tracer.start_as_current_span("ask_next", kind=trace.SpanKind.CLIENT):
+        with urlopen(call, timeout=10) as answer:
+            return json.load(answer)
+""",
+                ),
+            ),
+        ),
+        Answer(
+            "solution",
+            "",
+            (
+                IMPORT_URLLIB,
+                programmatic(INSTRUMENT_SQLALCHEMY, INSTRUMENT_SQLALCHEMY + BROKEN_CHAIN[1].old),
+            ),
+        ),
+    ],
+}

@@ -1,0 +1,151 @@
+"""Traces of an exercise's requests, written by hand, as Jaeger's API returns them."""
+
+from itertools import count
+from typing import Any
+
+from course.traces import MODES, Lab, build_lab
+
+SLEEP = 0.5
+QUERY_FAILED = "sqlalchemy.exc.OperationalError"
+
+Tree = dict[str, Any]
+# By the case and the mode of a request: the status of its answer, and the root of its trace.
+Recorded = dict[tuple[str, str], tuple[int, Tree | None]]
+
+
+def tags(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def span(
+    name: str,
+    *children: Tree,
+    kind: str = "internal",
+    service: str = "server_programmatic",
+    status: str = "",
+    start: float = 0,
+    lasts: float = 0.001,
+    events: tuple[tuple[float, dict[str, Any]], ...] = (),
+    **attributes: Any,
+) -> Tree:
+    """Return a span with its children; times are in seconds since the start of the trace."""
+    return {
+        **{"name": name, "kind": kind, "service": service, "status": status, "start": start},
+        **{"lasts": lasts, "events": events, "attributes": attributes, "children": children},
+    }
+
+
+def exception(type_: str = QUERY_FAILED) -> tuple[tuple[float, dict[str, Any]], ...]:
+    """Return the events of a span with an exception."""
+    return ((0.001, {"event": "exception", "exception.type": type_}),)
+
+
+def jaeger_trace(*roots: Tree, trace_id: str = "t1", parent: str = "caller") -> dict[str, Any]:
+    """Return a trace as in Jaeger's API; `parent` is the roots' parent, empty for none."""
+    trace: dict[str, Any] = {"traceID": trace_id, "spans": [], "processes": {}}
+    ids = count(1)
+
+    def add(tree: Tree, above: str) -> None:
+        span_id = f"s{next(ids)}"
+        trace["processes"][f"p{span_id}"] = {"serviceName": tree["service"], "tags": []}
+        status = {"otel.status_code": tree["status"]} if tree["status"] else {}
+        trace["spans"].append(
+            {
+                "spanID": span_id,
+                "processID": f"p{span_id}",
+                "operationName": tree["name"],
+                "references": [{"refType": "CHILD_OF", "spanID": above}] if above else [],
+                "startTime": round(tree["start"] * 1e6),
+                "duration": round(tree["lasts"] * 1e6),
+                "tags": tags({"span.kind": tree["kind"], **status, **tree["attributes"]}),
+                "logs": [
+                    {"timestamp": round(time * 1e6), "fields": tags(fields)}
+                    for time, fields in tree["events"]
+                ],
+            }
+        )
+        for child in tree["children"]:
+            add(child, span_id)
+
+    for root in roots:
+        add(root, parent)
+    return trace
+
+
+def sent(recorded: Recorded, jaeger_url: str = "http://jaeger") -> dict[str, Any]:
+    """Return what playbooks/send_exercise.yml writes of these requests."""
+    responses = [
+        {
+            **{"case": case, "mode": mode, "status": status, "error": ""},
+            **{"trace_id": f"{case}-{mode}", "span_id": "caller"},
+        }
+        for (case, mode), (status, _) in recorded.items()
+    ]
+    return {
+        **{"jaeger_url": jaeger_url, "responses": responses},
+        **{"sleep_seconds": SLEEP, "checksums": []},
+    }
+
+
+def lab_of(recorded: Recorded) -> Lab:
+    """Return what the lab recorded of these requests."""
+    traces = [jaeger_trace(root) if root else None for _, root in recorded.values()]
+    return build_lab(sent(recorded), traces)
+
+
+def cars(*own: Tree, automatic: tuple[Tree, ...] = ()) -> Recorded:
+    """Return the requests for the cars, with spans of one's own below the server span."""
+    roots = {
+        "manual": span("server_request", kind="server", service="server_manual", lasts=1),
+        "programmatic": span("GET /cars", *libraries(), *own, kind="server", lasts=1),
+        "automatic": span(
+            "GET /cars", *libraries(), *automatic, kind="server", service="server_automatic"
+        ),
+    }
+    return {("cars", mode): (200, roots[mode]) for mode in MODES}
+
+
+def libraries(status: str = "") -> tuple[Tree, Tree]:
+    """Return what the instrumentation of SQLAlchemy records."""
+    return span("connect", kind="client"), span("SELECT cars.db", kind="client", status=status)
+
+
+def functions(
+    *,
+    one: dict[str, Any] | None = None,
+    two: dict[str, Any] | None = None,
+) -> Tree:
+    """Return the spans of the two functions, with other arguments of `span`."""
+    below = span("some_func_two", **{"start": SLEEP, "lasts": SLEEP, **(two or {})})
+    return span("some_func_one", below, **{"lasts": 2 * SLEEP, **(one or {})})
+
+
+def failures(answered: int, *own: Tree, **server: Any) -> Recorded:
+    """Return the requests of the third exercise, with the programmatic mode's server span."""
+    manual: Tree = {"kind": "server", "service": "server_manual", "status": "ERROR"}
+    failed = {
+        "manual": (500, span("server_request", events=exception(), **manual)),
+        "programmatic": (
+            answered,
+            span(
+                "GET /cars",
+                *libraries("ERROR"),
+                *own,
+                **{"kind": "server", "status": "ERROR", **server},
+            ),
+        ),
+        "automatic": (500, span("GET /cars", kind="server", service="server_automatic")),
+    }
+    return {**cars(), **{("database_error", mode): failed[mode] for mode in MODES}}
+
+
+def chain(*called: Tree) -> Recorded:
+    """Return the request through all modes, with what is below the programmatic server span."""
+    programmatic = span("GET /chain", *called, kind="server")
+    ask_next = span("ask_next", programmatic, kind="client", service="server_manual")
+    return {
+        ("chain", "manual"): (200, span("chain", ask_next, kind="server", service="server_manual"))
+    }
+
+
+LAST = span("GET /chain", kind="server", service="server_automatic")

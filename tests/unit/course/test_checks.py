@@ -1,0 +1,203 @@
+"""The checks of the exercises: each wrong answer gets the hint that helps, the solution none."""
+
+from dataclasses import replace
+
+import pytest
+
+from course.checks import evaluate
+from course.exercises import EXERCISES
+from course.traces import build_lab
+from tests.support.course_answers import ANSWERS
+from tests.support.course_traces import (
+    LAST,
+    SLEEP,
+    cars,
+    chain,
+    exception,
+    failures,
+    functions,
+    jaeger_trace,
+    lab_of,
+    sent,
+    span,
+)
+
+EVENT = ((SLEEP, {"event": "sleep.over"}),)
+BOTH = {"one": {"events": EVENT}, "two": {"sleep.seconds": SLEEP}}
+TWO = span("some_func_two", start=SLEEP, lasts=SLEEP)
+
+# What each answer in course_answers.py records.
+RECORDED = {
+    (1, "starting point"): cars(),
+    (1, "span that never becomes the current one"): cars(
+        span("some_func_one", lasts=2 * SLEEP), TWO
+    ),
+    (1, "span that ends before the function"): cars(functions(two={"lasts": 0.00001})),
+    (1, "solution"): cars(functions()),
+    (2, "starting point"): cars(functions()),
+    (2, "attribute of the server span"): {
+        ("cars", "programmatic"): (
+            200,
+            span("GET /cars", functions(), kind="server", **{"sleep.seconds": SLEEP}),
+        )
+    },
+    (2, "attribute in place of an event"): cars(functions(one={"sleep.over": True})),
+    (2, "solution"): cars(functions(**BOTH)),
+    (3, "starting point"): failures(503),
+    (3, "attributes in place of an event"): failures(503, **{"exception.type": "OperationalError"}),
+    (3, "exception on another span"): failures(503, span("database_error", events=exception())),
+    (3, "no handler"): failures(500, events=exception()),
+    (3, "solution"): failures(503, events=exception()),
+    (4, "starting point"): chain(),
+    (4, "header without a client span"): chain(LAST),
+    (4, "header from outside of the client span"): chain(span("ask_next", kind="client"), LAST),
+    (4, "solution"): chain(span("GET", LAST, kind="client")),
+}
+
+
+def hints(number, lab):
+    """Return the hints of an exercise's checks."""
+    results = [evaluate(check, lab) for check in EXERCISES[number].checks]
+    assert all(result.text == "" for result in results if result.state == "right")
+    assert any(r.state == "wrong" for r in results) or all(r.state == "right" for r in results)
+    return [result.text for result in results if result.state == "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"), [(n, answer) for n, found in ANSWERS.items() for answer in found], ids=str
+)
+def test_an_answer_gets_its_hint_and_the_solution_none(number, answer):
+    lab = lab_of(RECORDED[number, answer.name])
+    if number == 4:
+        lab = replace(lab, begun={"server_automatic": "t2"})
+    found = hints(number, lab)
+    if answer.hint:
+        assert any(answer.hint in hint for hint in found), found
+    else:
+        assert found == []
+
+
+OTHERS = [
+    (1, "2 spans of this name", cars(functions(), span("some_func_one", lasts=1))),
+    (1, "Name it some_func_one", cars(span("someFuncOne", TWO, lasts=1))),
+    (1, "Add it to server_programmatic.py", cars(automatic=(functions(),))),
+    (1, "the other way round", cars(span("some_func_two", span("some_func_one", lasts=1)))),
+    (1, "It is a child of outer", cars(span("outer", functions()))),
+    (
+        1,
+        "It is a child of SELECT cars.db",
+        cars(span("some_func_one", span("SELECT cars.db", TWO), lasts=1)),
+    ),
+    (1, "only 0.500 s. The span begins before", cars(functions(two={"start": 0, "lasts": 1}))),
+    (
+        1,
+        "keep SQLAlchemyInstrumentor",
+        {("cars", "programmatic"): (200, span("GET /cars", functions(), kind="server"))},
+    ),
+    (1, "keep FlaskInstrumentor", {("cars", "programmatic"): (200, functions())}),
+    (1, "No span of this request has arrived", {**cars(), ("cars", "programmatic"): (200, None)}),
+    (1, "answered with 500. See the journal", {**cars(), ("cars", "programmatic"): (500, None)}),
+    (2, "'0.5', a string, but should be 0.5", cars(functions(two={"sleep.seconds": "0.5"}))),
+    (2, "1, a number, but should be 0.5", cars(functions(two={"sleep.seconds": 1}))),
+    (2, "True, a boolean", cars(functions(two={"sleep.seconds": True}))),
+    (2, "Name it sleep.seconds", cars(functions(two={"sleep_seconds": SLEEP}))),
+    (
+        2,
+        "It is an attribute of an event",
+        cars(functions(two={"events": ((SLEEP, {"event": "x", "sleep.seconds": SLEEP}),)})),
+    ),
+    (
+        2,
+        "holds for the whole span",
+        cars(functions(two={"events": ((SLEEP, {"event": "sleep.seconds"}),)})),
+    ),
+    (2, "The event is on some_func_two", cars(functions(two={"events": EVENT}))),
+    (2, "It has 2 of them", cars(functions(one={"events": EVENT * 2}))),
+    (
+        2,
+        "Name it sleep.over",
+        cars(functions(one={"events": ((SLEEP, {"event": "sleep over"}),)})),
+    ),
+    (
+        2,
+        "before the end of its sleep",
+        cars(functions(one={"events": ((0.001, {"event": "sleep.over"}),)})),
+    ),
+    (
+        2,
+        "after some_func_two has begun",
+        cars(functions(one={"events": ((2 * SLEEP, {"event": "sleep.over"}),)})),
+    ),
+    (3, "2 exception events", failures(503, events=exception() * 2)),
+    (
+        3,
+        "the exception is OperationalError, not",
+        failures(503, events=exception("OperationalError")),
+    ),
+    (3, "Its event is called failed", failures(503, events=((0, {"event": "failed"}),))),
+    (3, "is unset. An answer of 500", failures(503, status="", events=exception())),
+    (
+        3,
+        "GET /cars shows an error, but nothing failed",
+        {
+            **failures(503, events=exception()),
+            ("cars", "programmatic"): (
+                200,
+                span("GET /cars", kind="server", events=exception()),
+            ),
+        },
+    ),
+    (4, "whose kind is internal", chain(span("ask_next", LAST))),
+    (4, "server_automatic has no span in this trace", chain()),
+    (
+        4,
+        "server_manual has no span in the trace",
+        {("chain", "manual"): (200, None)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "hint", "recorded"), OTHERS)
+def test_another_wrong_answer_gets_its_hint(number, hint, recorded):
+    found = hints(number, lab_of(recorded))
+    assert any(hint in text for text in found), found
+
+
+def test_a_request_without_an_answer_gives_the_reason():
+    lab = lab_of(cars(functions()))
+    recordings = [replace(r, status=0, error="timed out") for r in lab.recordings]
+    assert "No answer came: timed out" in hints(1, replace(lab, recordings=recordings))[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "recorded", "other_root", "hint"),
+    [
+        # As with the context that server_manual extracts.
+        (1, cars(), functions(), "It has no parent in this trace"),
+        (4, chain(), LAST, "Its parent is no span of this trace"),
+    ],
+)
+def test_a_span_beside_the_server_span_gets_its_hint(number, recorded, other_root, hint):
+    traces = [jaeger_trace(root, other_root) for _, root in recorded.values()]
+    found = hints(number, build_lab(sent(recorded), traces))
+    assert any(hint in text for text in found), found
+
+
+def test_a_request_whose_server_span_is_missing_is_not_judged():
+    recorded = failures(503, events=exception())
+    lab = lab_of({**recorded, ("database_error", "programmatic"): (503, None)})
+    results = [evaluate(check, lab) for check in EXERCISES[3].checks]
+    missing = "the server span of the request to car-programmatic has not arrived"
+    assert [missing in result.text for result in results] == [False, False, False, True, True]
+
+
+def test_a_lab_that_does_not_sleep_has_spans_of_any_length():
+    lab = replace(lab_of(cars(functions(one={"lasts": 0.1}, two={"lasts": 0.1}))), sleep_seconds=0)
+    assert hints(1, lab) == []
+
+
+def test_what_depends_on_a_missing_span_is_not_called_wrong():
+    results = [evaluate(check, lab_of(cars())) for check in EXERCISES[1].checks]
+    later = [result for result in results if result.state == "later"]
+    assert len(later) == 4
+    assert later[0].text == "Not checked yet: it needs one span some_func_one."

@@ -1,0 +1,192 @@
+"""python -m course ACTION EXERCISE, on a clone and a Jaeger that a test makes up."""
+
+import hashlib
+import json
+import sys
+
+import pytest
+
+import course.__main__ as program
+from course.exercises import EXERCISES
+from tests.support.commands import REPOSITORY, copy_repository, run
+from tests.support.course_traces import LAST, cars, chain, functions, jaeger_trace, sent, span
+
+
+@pytest.fixture(autouse=True)
+def _program_uses_the_clone(copy, monkeypatch):
+    monkeypatch.setattr(program, "WorkingCopy", lambda: copy)
+    monkeypatch.setattr(program, "FIRST_SPANS", 0.5)
+    monkeypatch.setattr(program, "MORE_SPANS", 0.5)
+
+
+@pytest.fixture
+def course(monkeypatch, capsys):
+    """A function that runs the program; returns its status and what it printed."""
+
+    def course(*arguments):
+        monkeypatch.setattr(sys, "argv", ["course", *arguments])
+        status = program.main()
+        return status, "".join(capsys.readouterr())
+
+    return course
+
+
+@pytest.fixture
+def jaeger(copy, http_server):
+    """A function that writes what was sent of requests, whose traces Jaeger then has."""
+
+    def serve(recorded, others=()):
+        data = sent(recorded, http_server.url)
+        data["checksums"] = [
+            f"{hashlib.sha256(module).hexdigest()}  {name}"
+            for name, module in copy.modules().items()
+        ]
+        copy.sent_file.write_text(json.dumps(data))
+        for response, (_, root) in zip(data["responses"], recorded.values(), strict=True):
+            if root:
+                body = json.dumps(
+                    {"data": [jaeger_trace(root, trace_id=response["trace_id"])]}
+                ).encode()
+                http_server.answers[f"/api/traces/{response['trace_id']}"] = (200, body)
+        query = "service=server_automatic&limit=20&start=0&end=1000"
+        found = json.dumps({"data": list(others)}).encode()
+        http_server.answers[f"/api/traces?{query}"] = (200, found)
+        return http_server.url
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("", "Name an exercise."),
+        ("12", "There is no exercise 12."),
+        ("one", "There is no exercise one."),
+        ("²", "There is no exercise ²."),
+    ],
+)
+@pytest.mark.parametrize("action", ["prepare", "settings", "check"])
+def test_an_unknown_exercise_is_refused_with_those_that_there_are(
+    copy, course, action, number, message
+):
+    status, output = course(action, number)
+    assert status == 1
+    assert output.startswith(f"{message} Nothing was changed.")
+    for known, exercise in EXERCISES.items():
+        assert f"  {known}  {exercise.title}\n" in output
+    assert not copy.folder.exists()
+
+
+def test_it_is_created_once_and_kept_then(copy, course):
+    assert course("prepare", "1") == (
+        0,
+        "Created .exercise/app, your working copy of exercise 1. Deploying it ...\n",
+    )
+    (copy.app / "db.py").write_text("changed = True\n")
+    assert course("prepare", "1") == (
+        0,
+        "Deploying .exercise/app, your working copy of exercise 1 ...\n",
+    )
+    assert (copy.app / "db.py").read_text() == "changed = True\n"
+
+
+def test_the_settings_name_the_working_copy_and_the_requests(copy, course):
+    course("prepare", "3")
+    status, output = course("settings", "3")
+    assert status == 0
+    assert json.loads(output) == {
+        "car_app_source": str(copy.app),
+        "exercise_cases": ["cars", "database_error"],
+        "exercise_file": str(copy.folder / "sent.json"),
+    }
+
+
+def test_a_check_without_a_working_copy_names_the_command_that_creates_it(copy, course):
+    status, output = course("settings", "1")
+    assert status == 1
+    assert output.endswith("Create it: make exercise EXERCISE=1\n")
+    assert not copy.folder.exists()
+
+
+def test_the_solution_is_right_and_its_trace_is_shown(copy, course, jaeger):
+    course("prepare", "1")
+    url = jaeger(cars(functions()))
+    status, output = course("check", "1")
+    assert status == 0, output
+    assert output.startswith(
+        "Exercise 1: Your own spans (docs/course/1-your-own-spans.md)\n\nright"
+    )
+    assert "8 of 8 are right. Exercise 1 is done" in output
+    assert f"{url}/trace/cars-programmatic\n  server_programmatic: GET /cars [server]" in output
+    assert "\n    server_programmatic: some_func_one [internal]  1.000 s\n" in output
+
+
+def test_what_is_missing_is_named_and_the_status_is_1(copy, course, jaeger):
+    course("prepare", "1")
+    jaeger(cars())
+    status, output = course("check", "1")
+    assert status == 1
+    assert "wrong  some_func_one has a span\n       No span of this name" in output
+    assert "later  some_func_one is a child of GET /cars\n" in output
+    assert "2 of 8 are right. Change the files in .exercise/app" in output
+
+
+def test_a_trace_that_another_service_began_is_found(copy, course, jaeger):
+    course("prepare", "4")
+    begun, other = (
+        jaeger_trace(LAST, trace_id="begun", parent=""),
+        jaeger_trace(LAST, trace_id="other"),
+    )
+    url = jaeger(chain(), others=[other, begun])
+    status, output = course("check", "4")
+    assert status == 1
+    assert "server_automatic began trace begun of its own" in output
+    assert f"Begun by server_automatic: {url}/trace/begun\n" in output
+
+
+def test_a_chain_that_is_one_trace_is_right(copy, course, jaeger):
+    course("prepare", "4")
+    jaeger(chain(span("GET", LAST, kind="client")))
+    status, output = course("check", "4")
+    assert status == 0, output
+
+
+def test_spans_that_do_not_arrive_are_named_so(copy, course, jaeger):
+    course("prepare", "1")
+    jaeger(dict.fromkeys(cars(), (200, None)))
+    status, output = course("check", "1")
+    assert status == 1
+    assert "No span of this request has arrived" in output
+    assert "(no spans have arrived)" in output
+
+
+def test_code_that_was_not_deployed_is_not_checked(copy, course, jaeger):
+    course("prepare", "1")
+    jaeger(cars(functions()))
+    (copy.app / "db.py").write_text("changed = True\n")
+    status, output = course("check", "1")
+    assert status == 1
+    assert "The lab does not run db.py of .exercise/app as it is now" in output
+    assert "make exercise EXERCISE=1" in output
+
+
+def test_a_jaeger_that_does_not_answer_is_named(copy, course, jaeger, http_server):
+    course("prepare", "1")
+    url = jaeger(cars(functions()))
+    http_server.answers = dict.fromkeys(http_server.answers, (500, b""))
+    status, output = course("check", "1")
+    assert status == 1
+    assert f"Jaeger at {url} cannot be read" in output
+    assert "Nothing was checked." in output
+
+
+@pytest.mark.parametrize("target", ["exercise", "check"])
+def test_make_refuses_an_unknown_exercise(tmp_path, target):
+    clone = copy_repository(tmp_path / "clone")
+    (clone / ".venv").symlink_to(REPOSITORY / ".venv")
+    (clone / ".lab").mkdir()
+    (clone / ".lab/inventory.yml").touch()
+    ran = run("make", target, "EXERCISE=9", "on_lab=false", cwd=clone)
+    assert ran.returncode != 0
+    assert "There is no exercise 9." in ran.stdout
+    assert not (clone / ".exercise").exists()
