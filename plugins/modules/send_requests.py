@@ -14,7 +14,9 @@ author: The otel-lab developers (!UNKNOWN)
 options:
   requests:
     description:
-      - The requests. Each has C(url) and, if it is not GET, C(method).
+      - The requests. Each has C(url) and, if it is not GET, C(method); C(headers) has more headers.
+      - C(caller) is C(sampled) (the default) or C(unsampled), the caller's decision in the
+        traceparent, or C(none) for a request without one.
       - All other keys are returned with the response.
     type: list
     elements: dict
@@ -61,7 +63,7 @@ responses:
   description: >-
     One for each request sent, I(requests) in order and I(count) times over: the request's own keys,
     C(status) (0 where no response came; C(error) gives the reason), C(seconds), and C(trace_id) and
-    C(span_id) as in its traceparent.
+    C(span_id) as in its traceparent, empty without one.
   type: list
   elements: dict
   returned: always
@@ -80,6 +82,9 @@ from http.client import HTTPException
 from typing import IO, Any, cast
 
 from ansible.module_utils.basic import AnsibleModule
+
+# The trace flags of W3C Trace Context, section 3.2.2.5.
+TRACE_FLAGS = {"sampled": "01", "unsampled": "00"}
 
 # Without the environment's proxies, which may not reach the lab's addresses.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -111,12 +116,18 @@ def locked(path: str, command: list[str]) -> Iterator[None]:
 
 
 def send(request: dict[str, Any], timeout: float, user_agent: str = "otel-lab") -> dict[str, Any]:
-    """Send a request (`url`, perhaps `method`); return its response, with the request's keys."""
-    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    """Send a request (`url`, perhaps `method`, `headers`, `caller`).
+
+    Returns its response, with the request's keys.
+    """
+    caller = request.get("caller", "sampled")
+    headers = {"User-Agent": user_agent, **request.get("headers", {})}
+    trace_id = span_id = ""
+    if caller != "none":
+        trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+        headers["traceparent"] = f"00-{trace_id}-{span_id}-{TRACE_FLAGS[caller]}"
     message = urllib.request.Request(
-        request["url"],
-        method=request.get("method", "GET"),
-        headers={"traceparent": f"00-{trace_id}-{span_id}-01", "User-Agent": user_agent},
+        request["url"], method=request.get("method", "GET"), headers=headers
     )
     response = {**request, "trace_id": trace_id, "span_id": span_id, "status": 0, "error": ""}
     start = time.monotonic()

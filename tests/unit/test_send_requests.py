@@ -25,6 +25,26 @@ def test_each_request_carries_its_own_traceparent(http_server):
         assert (response["status"], response["error"], response["title"]) == (200, "", "mine")
 
 
+@pytest.mark.parametrize(("caller", "flags"), [("sampled", "01"), ("unsampled", "00")])
+def test_the_traceparent_has_the_callers_decision(http_server, caller, flags):
+    response = send({"url": http_server.url, "caller": caller}, 5)
+    header = http_server.received[0].headers["traceparent"]
+    assert header == f"00-{response['trace_id']}-{response['span_id']}-{flags}"
+
+
+def test_a_request_without_a_caller_has_no_traceparent(http_server):
+    response = send({"url": http_server.url, "caller": "none"}, 5)
+    assert "traceparent" not in http_server.received[0].headers
+    assert (response["trace_id"], response["span_id"]) == ("", "")
+
+
+def test_more_headers_are_sent(http_server):
+    send({"url": http_server.url, "headers": {"baggage": "a=b"}}, 5)
+    headers = http_server.received[0].headers
+    assert (headers["baggage"], headers["User-Agent"]) == ("a=b", "otel-lab")
+    assert "traceparent" in headers
+
+
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 405), ("GET", 500)])
 def test_the_status_is_that_of_the_answer(http_server, method, status):
     http_server.answers = {"/cars": (status, b"text")}
