@@ -1,10 +1,10 @@
 """What a check looks at: the requests that were sent, and their traces in Jaeger."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from compare_traces import DIRECT, read_trace, span_tree
 
@@ -69,8 +69,9 @@ class Recording:
     mode: str  # The mode that it was sent to.
     status: int  # 0 if no response came.
     error: str  # Why none came.
+    seconds: float  # How long the caller waited.
     trace_id: str
-    caller_id: str  # The span id in its traceparent.
+    caller_id: str  # The span id in its traceparent, "none" without one.
     roots: list[Span]
 
     @property
@@ -91,6 +92,8 @@ class Lab:
     sleep_seconds: float  # Of each of the two functions.
     # Where the trace of the chain ends early: for a service, the id of a trace that it began.
     begun: dict[str, str] = field(default_factory=dict)
+    # Of the answers to requests without a traceparent, only the recorded ones have a recording.
+    new_statuses: Sequence[int] = ()
 
     def recording(self, case: str, mode: str) -> Recording:
         """Return what was recorded of a request. Raises LookupError if it was not sent."""
@@ -99,37 +102,60 @@ class Lab:
                 return recording
         raise LookupError(f"no request {case} was sent to {mode}")
 
+    def of_case(self, case: str) -> list[Recording]:
+        """Return what was recorded of all requests of a case."""
+        return [recording for recording in self.recordings if recording.case == case]
+
     @property
     def span_count(self) -> int:
         return sum(len(recording.spans) for recording in self.recordings)
 
 
-def build_lab(sent: dict[str, Any], traces: list[Trace | None]) -> Lab:
+def record(response: dict[str, Any], trace: Trace | None) -> Recording:
+    """Return what was recorded of a request, from its response and its trace."""
+    return Recording(
+        case=response["case"],
+        mode=response.get("mode", MODES[0]),  # The chain begins there.
+        **{key: response[key] for key in ("status", "error", "seconds")},
+        trace_id=response["trace_id"] or (trace or {}).get("traceID", ""),
+        caller_id=response["span_id"] or "none",
+        roots=[Span.from_node(node) for node in (span_tree(trace) if trace else [])],
+    )
+
+
+def new_responses(sent: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the responses to the requests without a traceparent, which have no trace id."""
+    return [response for response in sent["responses"] if not response["trace_id"]]
+
+
+def build_lab(sent: dict[str, Any], traces: list[Trace | None], found: Sequence[Trace] = ()) -> Lab:
     """Return what the lab recorded.
 
-    `sent` is what playbooks/send_exercise.yml writes; `traces` are in the order of its responses.
+    `sent` is what playbooks/send_exercise.yml writes; `traces` are in the order of its responses
+    that have a trace id, `found` those of the others that are recorded, in any order.
     """
+    known = [response for response in sent["responses"] if response["trace_id"]]
+    new = new_responses(sent)
     recordings = [
-        Recording(
-            case=response["case"],
-            mode=response.get("mode", MODES[0]),  # The chain begins there.
-            status=response["status"],
-            error=response["error"],
-            trace_id=response["trace_id"],
-            caller_id=response["span_id"],
-            roots=[Span.from_node(node) for node in (span_tree(trace) if trace else [])],
-        )
-        for response, trace in zip(sent["responses"], traces, strict=True)
+        *(record(response, trace) for response, trace in zip(known, traces, strict=True)),
+        # Which response belongs to which trace is unknown.
+        *(record(new[0], trace) for trace in found),
     ]
-    return Lab(recordings, sent["sleep_seconds"])
+    statuses = [response["status"] for response in new]
+    return Lab(recordings, sent["sleep_seconds"], new_statuses=statuses)
+
+
+def search(jaeger_url: str, service: str, **query: Any) -> list[Trace]:
+    """Return the traces that have a span of a service which the query finds; raises OSError."""
+    text = urlencode({"service": service, **query})
+    with DIRECT.open(f"{jaeger_url}/api/traces?{text}", timeout=5) as answer:
+        return json.load(answer)["data"]
 
 
 def find_begun(jaeger_url: str, service: str, within: Span) -> list[str]:
     """Return the ids of the traces that a service began while a span lasted; raises OSError."""
     times = {"start": within.start, "end": within.start + within.duration}
-    query = urlencode({"service": service, "limit": 20, **times})
-    with DIRECT.open(f"{jaeger_url}/api/traces?{query}", timeout=5) as answer:
-        found = json.load(answer)["data"]
+    found = search(jaeger_url, service, limit=20, **times)
     # The lab's own requests have a parent.
     return [
         trace["traceID"]
@@ -138,13 +164,23 @@ def find_begun(jaeger_url: str, service: str, within: Span) -> list[str]:
     ]
 
 
+def find_new(jaeger_url: str, responses: list[dict[str, Any]]) -> list[Trace]:
+    """Return the traces of requests without a traceparent, found by their path; raises OSError."""
+    if not responses:
+        return []
+    address = urlsplit(responses[0]["url"])
+    tags = json.dumps({"http.target": f"{address.path}?{address.query}"})
+    return search(jaeger_url, SERVICES[0], limit=len(responses) + 1, tags=tags)
+
+
 def read_lab(sent: dict[str, Any]) -> Lab:
     """Read the traces of the requests in `sent` from Jaeger.
 
     Raises OSError if Jaeger cannot be reached, ValueError if its answer is not JSON.
     """
     url = sent["jaeger_url"]
-    lab = build_lab(sent, [read_trace(url, response["trace_id"]) for response in sent["responses"]])
+    ids = [response["trace_id"] for response in sent["responses"] if response["trace_id"]]
+    lab = build_lab(sent, [read_trace(url, i) for i in ids], find_new(url, new_responses(sent)))
     begun = {}
     for recording in lab.recordings:
         if recording.case == "chain" and recording.server_span:

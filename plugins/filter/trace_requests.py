@@ -55,10 +55,31 @@ def report_requests(endpoints: list[dict[str, str]]) -> list[dict[str, Any]]:
     ]
 
 
+def exercise_requests(
+    endpoints: list[dict[str, str]], cases: list[str], mark: str
+) -> list[dict[str, Any]]:
+    """Return the requests of the course's `cases`, those of the report among them.
+
+    Each has its `case` and, but for the report's chain, its `mode`. The address of the requests
+    that begin a trace ends in `mark`, by which their traces can be found.
+    """
+    first, last = endpoints[0], endpoints[-1]
+    chain = {**to_chain(first), "mode": first["mode"]}
+    baggage = {"baggage": "client.name=course"}
+    more = [
+        {**to_chain(last), "mode": last["mode"], "case": "baggage", "headers": baggage},
+        *[{**chain, "case": "sampled"}] * 20,
+        *[{**chain, "case": "unsampled", "caller": "unsampled"}] * 20,
+        *[{**chain, "url": f"{chain['url']}?{mark}", "case": "new", "caller": "none"}] * 400,
+    ]
+    return [request for request in report_requests(endpoints) + more if request["case"] in cases]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "chain_request": chain_request,
+            "exercise_requests": exercise_requests,
             "report_requests": report_requests,
             "trace_requests": trace_requests,
         }

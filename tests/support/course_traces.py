@@ -1,9 +1,10 @@
 """Traces of an exercise's requests, written by hand, as Jaeger's API returns them."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from course.traces import MODES, Lab, build_lab
+from course.traces import MODES, Lab, Trace, build_lab
 
 SLEEP = 0.5
 QUERY_FAILED = "sqlalchemy.exc.OperationalError"
@@ -78,8 +79,9 @@ def sent(recorded: Recorded, jaeger_url: str = "http://jaeger") -> dict[str, Any
         {
             **{"case": case, "mode": mode, "status": status, "error": ""},
             **{"trace_id": f"{case}-{mode}", "span_id": "caller"},
+            **{"url": f"http://{mode}/{case}", "seconds": root["lasts"] if root else 0},
         }
-        for (case, mode), (status, _) in recorded.items()
+        for (case, mode), (status, root) in recorded.items()
     ]
     return {
         **{"jaeger_url": jaeger_url, "responses": responses},
@@ -105,9 +107,10 @@ def cars(*own: Tree, automatic: tuple[Tree, ...] = ()) -> Recorded:
     return {("cars", mode): (200, roots[mode]) for mode in MODES}
 
 
-def libraries(status: str = "") -> tuple[Tree, Tree]:
-    """Return what the instrumentation of SQLAlchemy records."""
-    return span("connect", kind="client"), span("SELECT cars.db", kind="client", status=status)
+def libraries(status: str = "", connect: float = 0.001) -> tuple[Tree, Tree]:
+    """Return what the instrumentation of SQLAlchemy records, with the seconds to connect."""
+    query = span("SELECT cars.db", kind="client", status=status)
+    return span("connect", kind="client", lasts=connect), query
 
 
 def functions(
@@ -118,6 +121,34 @@ def functions(
     """Return the spans of the two functions, with other arguments of `span`."""
     below = span("some_func_two", **{"start": SLEEP, "lasts": SLEEP, **(two or {})})
     return span("some_func_one", below, **{"lasts": 2 * SLEEP, **(one or {})})
+
+
+def timed(connect: float = 0, lasts: dict[str, float] | None = None) -> Recorded:
+    """Return the requests for the cars, in which connecting takes time.
+
+    `lasts` has the length of a mode's server span, if it is not that of its parts.
+    """
+    manual: Tree = {"service": "server_manual"}
+    below = span("some_func_two", lasts=SLEEP, **manual)
+    one = span("some_func_one", below, lasts=2 * SLEEP, **manual)
+    children = {
+        "manual": ("server_request", (one,)),
+        "programmatic": ("GET /cars", libraries(connect=connect)),
+        "automatic": ("GET /cars", libraries(connect=connect)),
+    }
+    recorded: Recorded = {}
+    for mode, (name, parts) in children.items():
+        length = (lasts or {}).get(mode, 2 * SLEEP + connect)
+        root = span(name, *parts, kind="server", service=f"server_{mode}", lasts=length)
+        recorded["cars", mode] = 200, root
+    return recorded
+
+
+def waited(recorded: Recorded, mode: str, seconds: float) -> Lab:
+    """Return what the lab recorded, with another time that the caller waited for a mode."""
+    lab = lab_of(recorded)
+    recordings = [replace(r, seconds=seconds) if r.mode == mode else r for r in lab.recordings]
+    return replace(lab, recordings=recordings)
 
 
 def failures(answered: int, *own: Tree, **server: Any) -> Recorded:
@@ -149,3 +180,34 @@ def chain(*called: Tree) -> Recorded:
 
 
 LAST = span("GET /chain", kind="server", service="server_automatic")
+WHOLE = chain(span("GET", LAST, kind="client"))["chain", "manual"][1]
+
+
+def baggage(chain_: Recorded, **attributes: Any) -> Recorded:
+    """Return the requests of the fifth exercise, with the last server span of the second one."""
+    last = span("GET /chain", kind="server", service="server_automatic", **attributes)
+    return {**chain_, ("baggage", "automatic"): (200, last)}
+
+
+def sampling(
+    new: list[Tree],
+    sampled: Tree | None = WHOLE,
+    unsampled: Tree | None = None,
+    status: int = 200,
+) -> tuple[dict[str, Any], list[Trace | None], list[Trace]]:
+    """Return what build_lab takes of the sixth exercise's requests.
+
+    `new` are the roots of the traces that the lab began for 400 requests, all answered with
+    `status`.
+    """
+    known: Recorded = {
+        ("sampled", "manual"): (200, sampled),
+        ("unsampled", "manual"): (200, unsampled),
+    }
+    data = sent(known)
+    response = {"case": "new", "mode": "manual", "status": status, "error": "", "seconds": 0}
+    url = "http://manual/chain?check=1"
+    data["responses"] += [{**response, "trace_id": "", "span_id": "", "url": url}] * 400
+    traces = [jaeger_trace(root) if root else None for root in (sampled, unsampled)]
+    found = [jaeger_trace(r, trace_id=f"n{i}", parent="") for i, r in enumerate(new)]
+    return data, traces, found

@@ -1,5 +1,6 @@
 """The other filters and the lookup: formats, requests, machines and the cache."""
 
+from collections import Counter
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
 from status_lines import away_lines, first_step, status_lines
-from trace_requests import chain_request, report_requests, trace_requests
+from trace_requests import chain_request, exercise_requests, report_requests, trace_requests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -100,6 +101,32 @@ def test_the_report_requests_each_mode_and_the_chain():
         ("database_error", "automatic", f"{second}/cars"),
         ("chain", None, f"{first}/chain"),
     ]
+
+
+def test_an_exercise_has_the_requests_of_its_cases_only():
+    report = report_requests(ENDPOINTS)
+    cars = [request for request in report if request["case"] == "cars"]
+    assert exercise_requests(ENDPOINTS, ["cars"], "mark") == cars
+    assert exercise_requests(ENDPOINTS, ["baggage"], "mark") == [
+        {
+            "title": "car-automatic",
+            "mode": "automatic",
+            "case": "baggage",
+            "url": "http://127.0.0.1:8084/chain",
+            "headers": {"baggage": "client.name=course"},
+        }
+    ]
+
+
+def test_requests_for_sampling_differ_in_what_their_caller_decided():
+    requests = exercise_requests(ENDPOINTS, ["sampled", "unsampled", "new"], "mark")
+    kinds = Counter((r["case"], r.get("caller"), r["mode"], r["url"]) for r in requests)
+    url = "http://127.0.0.1:8082/chain"
+    assert kinds == {
+        ("sampled", None, "manual", url): 20,
+        ("unsampled", "unsampled", "manual", url): 20,
+        ("new", "none", "manual", f"{url}?mark"): 400,
+    }
 
 
 def test_the_trace_of_the_chain_has_spans_of_every_mode():

@@ -2,14 +2,26 @@
 
 import hashlib
 import json
+import re
 import sys
+from urllib.parse import urlencode
 
 import pytest
 
 import course.__main__ as program
 from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, copy_repository, run
-from tests.support.course_traces import LAST, cars, chain, functions, jaeger_trace, sent, span
+from tests.support.course_traces import (
+    LAST,
+    WHOLE,
+    cars,
+    chain,
+    functions,
+    jaeger_trace,
+    sampling,
+    sent,
+    span,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -94,11 +106,20 @@ def test_the_settings_name_the_working_copy_and_the_requests(copy, course):
     course("prepare", "3")
     status, output = course("settings", "3")
     assert status == 0
-    assert json.loads(output) == {
+    printed = json.loads(output)
+    assert printed == {
         "car_app_source": str(copy.app),
         "exercise_cases": ["cars", "database_error"],
         "exercise_file": str(copy.folder / "sent.json"),
+        "exercise_mark": printed["exercise_mark"],
     }
+
+
+def test_every_check_has_a_mark_of_its_own(copy, course):
+    course("prepare", "1")
+    marks = {json.loads(course("settings", "1")[1])["exercise_mark"] for _ in range(2)}
+    assert len(marks) == 2
+    assert all(re.fullmatch("check=[0-9a-f]{16}", mark) for mark in marks)
 
 
 def test_a_check_without_a_working_copy_names_the_command_that_creates_it(copy, course):
