@@ -434,3 +434,68 @@ def is_called_by(mode: str, caller: str) -> Check:
         )
 
     return Check(f"server_{mode} is a child of the client span of server_{caller}", find_fault)
+
+
+# Baggage
+
+# The headers that the requests of the filter exercise_requests have.
+BAGGAGE_SENT = "course"
+USER_AGENT = "otel-lab"
+
+
+def reads_baggage(key: str) -> Check:
+    """The last service puts the entry of a request's baggage on its server span."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("baggage", "automatic")
+        span = server_span(got)
+        value = span.attributes.get(key)
+        if value == BAGGAGE_SENT:
+            return ""
+        if value is not None:
+            return (
+                f"A request came with the baggage {key}={BAGGAGE_SENT}, but the attribute is "
+                f"{value!r}. Give set_attribute what get_baggage returns."
+            )
+        if others := [other for other in got.spans if key in other.attributes]:
+            return f"The attribute is on {names(others)}. Set it on the server span, {span.name}."
+        if other := similar(key, list(span.attributes)):
+            return f"There is an attribute {other}. Name it {key}."
+        return (
+            f"A request came with the baggage {key}={BAGGAGE_SENT}, and {span.name} has no such "
+            "attribute. Baggage stays in the context until somebody reads it: baggage.get_baggage "
+            f"with the key {key}, in chain of server_automatic."
+        )
+
+    return Check(f"server_automatic puts {key} of its baggage on its server span", find_fault)
+
+
+def carries_baggage(key: str) -> Check:
+    """What the first service knows of its caller is an attribute of the last one's server span."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("chain", "manual")
+        span = first_span(got, "automatic")
+        value = span.attributes.get(key)
+        if value == USER_AGENT:
+            return ""
+        if value is not None:
+            hint = f"The attribute is {value!r}, not the User-Agent {USER_AGENT!r} of the request"
+            if "urllib" in str(value).lower():
+                return f"{hint}. That is its caller: read the header in server_manual."
+            return f"{hint} that server_manual got."
+        if others := [other for other in got.spans if key in other.attributes]:
+            where = " and ".join(str(other) for other in others)
+            return (
+                f"The attribute is on {where}. An attribute stays on its span. What is to go on to "
+                "other services is an entry of baggage."
+            )
+        if reads_baggage(key).find_fault(lab):
+            raise NotYet("it needs a server_automatic that reads its baggage")
+        return (
+            f"No entry {key} has come to server_automatic. baggage.set_baggage changes nothing: it "
+            "returns a new context, which inject sends only if it is the current one, so attach it "
+            f"before the call of ask_next. The key is {key} there too."
+        )
+
+    return Check(f"{key} of the first service's baggage reaches the third", find_fault)

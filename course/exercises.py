@@ -31,8 +31,8 @@ class Exercise:
     """An exercise.
 
     `page` is its file in docs/course, without the ending; `start` changes the app into its starting
-    point; `cases` are the requests to send, as in playbooks/vars/expected_traces.yml; `shown` names
-    the case and the mode of each trace that the check prints.
+    point; `cases` are the requests to send, as the filter exercise_requests names them; `shown`
+    names the case and the mode of each trace that the check prints.
     """
 
     title: str
@@ -158,6 +158,18 @@ EXERCISES = {
             checks.is_one_trace(),
             checks.is_called_by("programmatic", caller="manual"),
             checks.is_called_by("automatic", caller="programmatic"),
+        ],
+    ),
+    5: Exercise(
+        title="Baggage",
+        page="5-baggage",
+        cases=["chain", "baggage"],
+        shown=[("chain", "manual"), ("baggage", "automatic")],
+        checks=[
+            checks.answers("chain", "manual", 200),
+            checks.is_one_trace(),
+            checks.reads_baggage("client.name"),
+            checks.carries_baggage("client.name"),
         ],
     ),
 }

@@ -21,6 +21,17 @@ def programmatic(old: str, new: str) -> Edit:
     return Edit(PROGRAMMATIC, old, new)
 
 
+MANUAL = "server_manual.py"
+
+
+def manual(old: str, new: str) -> Edit:
+    return Edit(MANUAL, old, new)
+
+
+def automatic(old: str, new: str) -> Edit:
+    return Edit("server_automatic.py", old, new)
+
+
 TRACER = OWN_SPANS[0]
 ONE = "def some_func_one():\n    sleep(SLEEP_SECONDS)\n    some_func_two()\n"
 TWO = "def some_func_two():\n    sleep(SLEEP_SECONDS)\n"
@@ -37,6 +48,36 @@ IMPORT_INJECT = programmatic(
 )
 IMPORT_URLLIB = programmatic(IMPORT_SDK, BROKEN_CHAIN[0].old + IMPORT_SDK)
 INSTRUMENT_SQLALCHEMY = "SQLAlchemyInstrumentor().instrument(engine=engine)\n"
+
+CHAIN = "    services = [app.name]\n"
+API = "from opentelemetry import baggage, trace\n"
+CALL_NEXT = "            services += ask_next()\n"
+IMPORT_BAGGAGE = manual(
+    "from opentelemetry import trace\n",
+    "from opentelemetry import baggage, trace\nfrom opentelemetry.context import attach, detach\n",
+)
+
+
+def put_baggage(attribute: str) -> tuple[Edit, Edit]:
+    """Return the changes of the last service that put the entry on its server span."""
+    return (
+        automatic("import Flask, jsonify\n", "import Flask, jsonify\n" + API),
+        automatic(
+            CHAIN,
+            f'    span = trace.get_current_span()\n    value = baggage.get_baggage("client.name")\n'
+            f'    if value:\n        span.set_attribute("{attribute}", value)\n{CHAIN}',
+        ),
+    )
+
+
+SET_BAGGAGE = 'baggage.set_baggage("client.name", request.user_agent.string)'
+SEND_BAGGAGE = (
+    IMPORT_BAGGAGE,
+    manual(
+        CALL_NEXT,
+        f"            token = attach({SET_BAGGAGE})\n{CALL_NEXT}            detach(token)\n",
+    ),
+)
 
 ANSWERS = {
     1: [
@@ -193,5 +234,46 @@ ANSWERS = {
                 programmatic(INSTRUMENT_SQLALCHEMY, INSTRUMENT_SQLALCHEMY + BROKEN_CHAIN[1].old),
             ),
         ),
+    ],
+    5: [
+        Answer("starting point", "GET /chain has no such attribute. Baggage stays in the context"),
+        Answer(
+            "attribute of the first service",
+            "The attribute is on server_manual: chain [server]. An attribute stays on its span",
+            (
+                manual(
+                    CALL_NEXT,
+                    '            span.set_attribute("client.name", request.user_agent.string)\n'
+                    + CALL_NEXT,
+                ),
+            ),
+        ),
+        Answer(
+            "baggage that is never attached",
+            "No entry client.name has come to server_automatic. baggage.set_baggage changes",
+            (
+                *put_baggage("client.name"),
+                IMPORT_BAGGAGE,
+                manual(CALL_NEXT, f"            {SET_BAGGAGE}\n{CALL_NEXT}"),
+            ),
+        ),
+        Answer(
+            "attribute under another key",
+            "There is an attribute client_name. Name it client.name",
+            (*put_baggage("client_name"), *SEND_BAGGAGE),
+        ),
+        Answer(
+            "header of the last call in place of the baggage",
+            "The attribute is 'Python-urllib",
+            (
+                automatic("import Flask, jsonify\n", "import Flask, jsonify, request\n" + API),
+                automatic(
+                    CHAIN,
+                    "    span = trace.get_current_span()\n"
+                    '    span.set_attribute("client.name", request.user_agent.string)\n' + CHAIN,
+                ),
+            ),
+        ),
+        Answer("solution", "", (*put_baggage("client.name"), *SEND_BAGGAGE)),
     ],
 }

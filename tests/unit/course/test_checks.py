@@ -6,11 +6,12 @@ import pytest
 
 from course.checks import evaluate
 from course.exercises import EXERCISES
-from course.traces import build_lab
+from course.traces import Lab, build_lab
 from tests.support.course_answers import ANSWERS
 from tests.support.course_traces import (
     LAST,
     SLEEP,
+    baggage,
     cars,
     chain,
     exception,
@@ -25,6 +26,17 @@ from tests.support.course_traces import (
 EVENT = ((SLEEP, {"event": "sleep.over"}),)
 BOTH = {"one": {"events": EVENT}, "two": {"sleep.seconds": SLEEP}}
 TWO = span("some_func_two", start=SLEEP, lasts=SLEEP)
+
+CLIENT, READ = {"client.name": "otel-lab"}, {"client.name": "course"}
+
+
+def through(first=None, last=None):
+    """The request through all modes, with attributes of the first and the last server span."""
+    below = span("GET /chain", kind="server", service="server_automatic", **(last or {}))
+    recorded = chain(span("GET", below, kind="client"))
+    recorded["chain", "manual"][1]["attributes"] = first or {}
+    return recorded
+
 
 # What each answer in course_answers.py records.
 RECORDED = {
@@ -52,6 +64,16 @@ RECORDED = {
     (4, "header without a client span"): chain(LAST),
     (4, "header from outside of the client span"): chain(span("ask_next", kind="client"), LAST),
     (4, "solution"): chain(span("GET", LAST, kind="client")),
+    (5, "starting point"): baggage(through()),
+    (5, "attribute of the first service"): baggage(through(first=CLIENT)),
+    (5, "baggage that is never attached"): baggage(through(), **READ),
+    (5, "attribute under another key"): baggage(
+        through(last={"client_name": "otel-lab"}), client_name="course"
+    ),
+    (5, "header of the last call in place of the baggage"): baggage(
+        through(last={"client.name": "Python-urllib/3.11"}), **CLIENT
+    ),
+    (5, "solution"): baggage(through(last=CLIENT), **READ),
 }
 
 
@@ -63,11 +85,15 @@ def hints(number, lab):
     return [result.text for result in results if result.state == "wrong"]
 
 
+def as_lab(recorded):
+    return recorded if isinstance(recorded, Lab) else lab_of(recorded)
+
+
 @pytest.mark.parametrize(
     ("number", "answer"), [(n, answer) for n, found in ANSWERS.items() for answer in found], ids=str
 )
 def test_an_answer_gets_its_hint_and_the_solution_none(number, answer):
-    lab = lab_of(RECORDED[number, answer.name])
+    lab = as_lab(RECORDED[number, answer.name])
     if number == 4:
         lab = replace(lab, begun={"server_automatic": "t2"})
     found = hints(number, lab)
@@ -154,12 +180,25 @@ OTHERS = [
         "server_manual has no span in the trace",
         {("chain", "manual"): (200, None)},
     ),
+    (5, "the attribute is 'garage'", baggage(through(last=CLIENT), **{"client.name": "garage"})),
+    (5, "not the User-Agent 'otel-lab'", baggage(through(last={"client.name": "x"}), **READ)),
+    (
+        5,
+        "Set it on the server span, GET /chain",
+        {
+            **through(),
+            ("baggage", "automatic"): (
+                200,
+                span("GET /chain", span("own", **READ), kind="server", service="server_automatic"),
+            ),
+        },
+    ),
 ]
 
 
 @pytest.mark.parametrize(("number", "hint", "recorded"), OTHERS)
 def test_another_wrong_answer_gets_its_hint(number, hint, recorded):
-    found = hints(number, lab_of(recorded))
+    found = hints(number, as_lab(recorded))
     assert any(hint in text for text in found), found
 
 

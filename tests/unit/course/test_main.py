@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import sys
-from urllib.parse import urlencode
 
 import pytest
 
@@ -13,12 +12,10 @@ from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
     LAST,
-    WHOLE,
     cars,
     chain,
     functions,
     jaeger_trace,
-    sampling,
     sent,
     span,
 )
