@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from course.traces import MODES, Lab, Recording, Span
+from course.traces import MODES, SERVICES, Lab, Recording, Span
 
 # Clocks differ a little, and a sleep may end early by less than this.
 TOLERANCE = 0.95
@@ -499,3 +499,103 @@ def carries_baggage(key: str) -> Check:
         )
 
     return Check(f"{key} of the first service's baggage reaches the third", find_fault)
+
+
+# Sampling
+
+RATIO = 0.1
+# Outside of this, a right answer is with a probability of 4 in 100,000 (the binomial distribution).
+FEWEST, MOST = 18, 66
+
+
+def all_answer() -> Check:
+    """All requests are answered with 200."""
+
+    def find_fault(lab: Lab) -> str:
+        known = [recording.status for recording in lab.recordings if recording.case != "new"]
+        statuses = [*known, *lab.new_statuses]
+        failed = [status for status in statuses if status != 200]
+        if not failed:
+            return ""
+        return (
+            f"{len(failed)} of them are not, one with {failed[0]}. See the journal: "
+            f"{journal('manual')}"
+        )
+
+    return Check("All requests through all modes are answered with 200", find_fault)
+
+
+def samples_a_tenth() -> Check:
+    """About a tenth of the requests that begin a trace are recorded."""
+
+    def find_fault(lab: Lab) -> str:
+        recorded, requests = len(lab.of_case("new")), len(lab.new_statuses)
+        if FEWEST <= recorded <= MOST:
+            return ""
+        if recorded == requests:
+            return (
+                f"All {requests} are. Their traces begin in server_manual, so that decides: give "
+                "its TracerProvider a sampler."
+            )
+        if recorded == 0:
+            return f"None of {requests} is. A sampler with a ratio records some of them."
+        hint = f"{recorded} of {requests} are, but should be about {requests * RATIO:.0f}."
+        if requests - MOST <= recorded <= requests - FEWEST:
+            return f"{hint} The ratio is the part that is recorded, not the part that is left out."
+        return f"{hint} The ratio is a number between 0 and 1."
+
+    return Check("One in ten requests without a traceparent is recorded", find_fault)
+
+
+def is_whole_or_absent() -> Check:
+    """Traces that are recorded have spans of all services."""
+
+    def find_fault(lab: Lab) -> str:
+        recorded = lab.of_case("new")
+        if not recorded:
+            raise NotYet("it needs a trace that is recorded")
+        for service in SERVICES:
+            lacking = [r for r in recorded if all(span.service != service for span in r.spans)]
+            if lacking:
+                return (
+                    f"{len(lacking)} of {len(recorded)} traces have no span of {service}, such as "
+                    f"{lacking[0].trace_id}. It decides for itself what its caller has decided "
+                    "already: leave its sampler as it is."
+                )
+        return ""
+
+    return Check("Every trace that is recorded has spans of all three services", find_fault)
+
+
+def follows_sampled() -> Check:
+    """A request whose caller records its trace is recorded."""
+
+    def find_fault(lab: Lab) -> str:
+        sent = lab.of_case("sampled")
+        missing = [recording for recording in sent if recording.server_span is None]
+        if not missing:
+            return ""
+        return (
+            f"{len(missing)} of {len(sent)} are not, such as {missing[0].trace_id}. A ratio alone "
+            "does not look at the caller's decision. ParentBased does, and asks the sampler that "
+            "you give it only where a trace begins."
+        )
+
+    return Check("A request whose traceparent says sampled is always recorded", find_fault)
+
+
+def follows_unsampled() -> Check:
+    """A request whose caller does not record its trace is not recorded."""
+
+    def find_fault(lab: Lab) -> str:
+        sent = lab.of_case("unsampled")
+        recorded = [recording for recording in sent if recording.spans]
+        if not recorded:
+            return ""
+        services = sorted({span.service for recording in recorded for span in recording.spans})
+        return (
+            f"{len(recorded)} of {len(sent)} are, by {' and '.join(services)}. The rest of such a "
+            "trace is missing: follow the caller's decision, as ParentBased does."
+        )
+
+    return Check("A request whose traceparent says not sampled is never recorded", find_fault)

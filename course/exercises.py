@@ -172,4 +172,17 @@ EXERCISES = {
             checks.carries_baggage("client.name"),
         ],
     ),
+    6: Exercise(
+        title="One request in ten",
+        page="6-one-in-ten",
+        cases=["sampled", "unsampled", "new"],
+        shown=[("sampled", "manual")],
+        checks=[
+            checks.all_answer(),
+            checks.samples_a_tenth(),
+            checks.is_whole_or_absent(),
+            checks.follows_sampled(),
+            checks.follows_unsampled(),
+        ],
+    ),
 }

@@ -79,6 +79,26 @@ SEND_BAGGAGE = (
     ),
 )
 
+IMPORT_EXPORT = "from opentelemetry.sdk.trace.export import BatchSpanProcessor\n"
+
+
+def sampled_by(file: str, sampler: str) -> tuple[Edit, Edit]:
+    """Return the changes that give a module's provider a sampler."""
+    return (
+        Edit(
+            file,
+            IMPORT_EXPORT,
+            IMPORT_EXPORT + "from opentelemetry.sdk.trace.sampling import "
+            "ALWAYS_OFF, ParentBased, TraceIdRatioBased\n",
+        ),
+        Edit(
+            file,
+            "TracerProvider(resource=resource)",
+            f"TracerProvider({sampler}, resource=resource)",
+        ),
+    )
+
+
 ANSWERS = {
     1: [
         Answer("starting point", "No span of this name has arrived"),
@@ -275,5 +295,29 @@ ANSWERS = {
             ),
         ),
         Answer("solution", "", (*put_baggage("client.name"), *SEND_BAGGAGE)),
+    ],
+    6: [
+        Answer("starting point", "All 400 are. Their traces begin in server_manual"),
+        Answer(
+            "ratio without the parent's decision",
+            "A ratio alone does not look at the caller's decision",
+            sampled_by(MANUAL, "TraceIdRatioBased(0.1)"),
+        ),
+        Answer(
+            "ratio in the second service",
+            "traces have no span of server_programmatic",
+            sampled_by(PROGRAMMATIC, "TraceIdRatioBased(0.1)"),
+        ),
+        Answer(
+            "nothing",
+            "None of 400 is",
+            sampled_by(MANUAL, "ParentBased(ALWAYS_OFF)"),
+        ),
+        Answer(
+            "ratio of what is left out",
+            "not the part that is left out",
+            sampled_by(MANUAL, "ParentBased(TraceIdRatioBased(0.9))"),
+        ),
+        Answer("solution", "", sampled_by(MANUAL, "ParentBased(TraceIdRatioBased(0.1))")),
     ],
 }

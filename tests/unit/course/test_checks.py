@@ -1,16 +1,18 @@
 """The checks of the exercises: each wrong answer gets the hint that helps, the solution none."""
 
 from dataclasses import replace
+from math import comb
 
 import pytest
 
-from course.checks import evaluate
+from course.checks import FEWEST, MOST, RATIO, evaluate
 from course.exercises import EXERCISES
 from course.traces import Lab, build_lab
 from tests.support.course_answers import ANSWERS
 from tests.support.course_traces import (
     LAST,
     SLEEP,
+    WHOLE,
     baggage,
     cars,
     chain,
@@ -19,6 +21,7 @@ from tests.support.course_traces import (
     functions,
     jaeger_trace,
     lab_of,
+    sampling,
     sent,
     span,
 )
@@ -28,6 +31,7 @@ BOTH = {"one": {"events": EVENT}, "two": {"sleep.seconds": SLEEP}}
 TWO = span("some_func_two", start=SLEEP, lasts=SLEEP)
 
 CLIENT, READ = {"client.name": "otel-lab"}, {"client.name": "course"}
+FIRST = span("chain", kind="server", service="server_manual")
 
 
 def through(first=None, last=None):
@@ -74,6 +78,12 @@ RECORDED = {
         through(last={"client.name": "Python-urllib/3.11"}), **CLIENT
     ),
     (5, "solution"): baggage(through(last=CLIENT), **READ),
+    (6, "starting point"): build_lab(*sampling([WHOLE] * 400)),
+    (6, "ratio without the parent's decision"): build_lab(*sampling([WHOLE] * 40, None, WHOLE)),
+    (6, "ratio in the second service"): build_lab(*sampling([WHOLE] * 40 + [FIRST] * 360)),
+    (6, "nothing"): build_lab(*sampling([])),
+    (6, "ratio of what is left out"): build_lab(*sampling([WHOLE] * 360)),
+    (6, "solution"): build_lab(*sampling([WHOLE] * 40)),
 }
 
 
@@ -193,6 +203,9 @@ OTHERS = [
             ),
         },
     ),
+    (6, "100 of 400 are, but should be about 40", build_lab(*sampling([WHOLE] * 100))),
+    (6, "400 of them are not, one with 502", build_lab(*sampling([WHOLE] * 40, status=502))),
+    (6, "1 of 1 are, by server_manual", build_lab(*sampling([WHOLE] * 40, unsampled=FIRST))),
 ]
 
 
@@ -200,6 +213,13 @@ OTHERS = [
 def test_another_wrong_answer_gets_its_hint(number, hint, recorded):
     found = hints(number, as_lab(recorded))
     assert any(hint in text for text in found), found
+
+
+def test_a_right_sampler_seldom_misses_the_bounds():
+    def chance(recorded):
+        return comb(400, recorded) * RATIO**recorded * (1 - RATIO) ** (400 - recorded)
+
+    assert 1 - sum(map(chance, range(FEWEST, MOST + 1))) < 1 / 26_000
 
 
 def test_a_request_without_an_answer_gives_the_reason():

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sys
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,10 +13,12 @@ from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
     LAST,
+    WHOLE,
     cars,
     chain,
     functions,
     jaeger_trace,
+    sampling,
     sent,
     span,
 )
@@ -113,8 +116,8 @@ def test_the_settings_name_the_working_copy_and_the_requests(copy, course):
 
 
 def test_every_check_has_a_mark_of_its_own(copy, course):
-    course("prepare", "1")
-    marks = {json.loads(course("settings", "1")[1])["exercise_mark"] for _ in range(2)}
+    course("prepare", "6")
+    marks = {json.loads(course("settings", "6")[1])["exercise_mark"] for _ in range(2)}
     assert len(marks) == 2
     assert all(re.fullmatch("check=[0-9a-f]{16}", mark) for mark in marks)
 
@@ -166,6 +169,19 @@ def test_a_chain_that_is_one_trace_is_right(copy, course, jaeger):
     course("prepare", "4")
     jaeger(chain(span("GET", LAST, kind="client")))
     status, output = course("check", "4")
+    assert status == 0, output
+
+
+def test_traces_whose_ids_are_unknown_are_found_by_their_path(copy, course, jaeger, http_server):
+    course("prepare", "6")
+    data, _, found = sampling([WHOLE] * 40)
+    jaeger({("sampled", "manual"): (200, WHOLE), ("unsampled", "manual"): (200, None)})
+    sent_file = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**sent_file, "responses": data["responses"]}))
+    tags = json.dumps({"http.target": "/chain?check=1"})
+    query = urlencode({"service": "server_manual", "limit": 401, "tags": tags})
+    http_server.answers[f"/api/traces?{query}"] = (200, json.dumps({"data": found}).encode())
+    status, output = course("check", "6")
     assert status == 0, output
 
 
