@@ -599,3 +599,48 @@ def follows_unsampled() -> Check:
         )
 
     return Check("A request whose traceparent says not sampled is never recorded", find_fault)
+
+
+# Names of attributes
+
+STABLE = {"http.request.method": "GET", "url.path": "/cars", "http.response.status_code": 200}
+OLD = "http.method", "http.target", "http.status_code"
+OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
+
+
+def has_stable_names() -> Check:
+    """The server span has the attributes of the stable conventions."""
+
+    def find_fault(lab: Lab) -> str:
+        span = server_span(lab.recording("cars", "programmatic"))
+        missing = [key for key in STABLE if key not in span.attributes]
+        if not missing:
+            wrong = [key for key, value in STABLE.items() if span.attributes[key] != value]
+            return f"{' and '.join(wrong)} has another value than the library's." if wrong else ""
+        if len(missing) < len(STABLE):
+            return f"{' and '.join(missing)} is missing. Let the library set all of them."
+        return (
+            f"Its attributes have the old names, such as {OLD[0]}. The libraries read {OPT_IN} "
+            "once, when the first of them is switched on (the first call of an instrument "
+            "method): set it above that, and mind its value, http."
+        )
+
+    return Check(f"GET /cars has {', '.join(STABLE)}", find_fault)
+
+
+def has_no_old_names() -> Check:
+    """The server span has no attributes of the old conventions."""
+
+    def find_fault(lab: Lab) -> str:
+        span = server_span(lab.recording("cars", "programmatic"))
+        if not any(key in span.attributes for key in STABLE):
+            raise NotYet("it needs the stable names")
+        old = [key for key in OLD if key in span.attributes]
+        if not old:
+            return ""
+        return (
+            f"It has {' and '.join(old)} as well. That is what http/dup records, for a time of "
+            "transition. Here only the stable names are wanted: http."
+        )
+
+    return Check(f"GET /cars has none of {', '.join(OLD)}", find_fault)

@@ -185,4 +185,16 @@ EXERCISES = {
             checks.follows_unsampled(),
         ],
     ),
+    7: Exercise(
+        title="Stable names",
+        page="7-stable-names",
+        cases=["cars"],
+        shown=[("cars", "programmatic")],
+        checks=[
+            checks.answers("cars", "programmatic", 200),
+            checks.has_library_spans("cars", "programmatic"),
+            checks.has_stable_names(),
+            checks.has_no_old_names(),
+        ],
+    ),
 }

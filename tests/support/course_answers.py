@@ -99,6 +99,11 @@ def sampled_by(file: str, sampler: str) -> tuple[Edit, Edit]:
     )
 
 
+def opt_in(value: str) -> str:
+    return f'os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "{value}"\n'
+
+
+LOGGING = "# Adds the ids of the current trace and span to every log line.\n"
 ANSWERS = {
     1: [
         Answer("starting point", "No span of this name has arrived"),
@@ -319,5 +324,19 @@ ANSWERS = {
             sampled_by(MANUAL, "ParentBased(TraceIdRatioBased(0.9))"),
         ),
         Answer("solution", "", sampled_by(MANUAL, "ParentBased(TraceIdRatioBased(0.1))")),
+    ],
+    7: [
+        Answer("starting point", "Its attributes have the old names, such as http.method"),
+        Answer(
+            "variable set after the first library",
+            "when the first of them is switched on",
+            (programmatic("app = Flask(__name__)\n", "app = Flask(__name__)\n" + opt_in("http")),),
+        ),
+        Answer(
+            "both names",
+            "That is what http/dup records",
+            (programmatic(LOGGING, opt_in("http/dup") + LOGGING),),
+        ),
+        Answer("solution", "", (programmatic(LOGGING, opt_in("http") + LOGGING),)),
     ],
 }

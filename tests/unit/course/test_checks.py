@@ -31,6 +31,8 @@ BOTH = {"one": {"events": EVENT}, "two": {"sleep.seconds": SLEEP}}
 TWO = span("some_func_two", start=SLEEP, lasts=SLEEP)
 
 CLIENT, READ = {"client.name": "otel-lab"}, {"client.name": "course"}
+OLD = {"http.method": "GET", "http.target": "/cars", "http.status_code": 200}
+STABLE = {"http.request.method": "GET", "url.path": "/cars", "http.response.status_code": 200}
 FIRST = span("chain", kind="server", service="server_manual")
 
 
@@ -39,6 +41,13 @@ def through(first=None, last=None):
     below = span("GET /chain", kind="server", service="server_automatic", **(last or {}))
     recorded = chain(span("GET", below, kind="client"))
     recorded["chain", "manual"][1]["attributes"] = first or {}
+    return recorded
+
+
+def named(attributes):
+    """The requests for the cars, with attributes of the programmatic server span."""
+    recorded = cars()
+    recorded["cars", "programmatic"][1]["attributes"] = attributes
     return recorded
 
 
@@ -84,6 +93,10 @@ RECORDED = {
     (6, "nothing"): build_lab(*sampling([])),
     (6, "ratio of what is left out"): build_lab(*sampling([WHOLE] * 360)),
     (6, "solution"): build_lab(*sampling([WHOLE] * 40)),
+    (7, "starting point"): named(OLD),
+    (7, "variable set after the first library"): named(OLD),
+    (7, "both names"): named({**OLD, **STABLE}),
+    (7, "solution"): named(STABLE),
 }
 
 
@@ -206,6 +219,9 @@ OTHERS = [
     (6, "100 of 400 are, but should be about 40", build_lab(*sampling([WHOLE] * 100))),
     (6, "400 of them are not, one with 502", build_lab(*sampling([WHOLE] * 40, status=502))),
     (6, "1 of 1 are, by server_manual", build_lab(*sampling([WHOLE] * 40, unsampled=FIRST))),
+    (7, "url.path is missing", named({k: v for k, v in STABLE.items() if k != "url.path"})),
+    (7, "url.path has another value", named({**STABLE, "url.path": "/chain"})),
+    (7, "as well", named({**STABLE, "http.method": "GET"})),
 ]
 
 
