@@ -644,3 +644,74 @@ def has_no_old_names() -> Check:
         )
 
     return Check(f"GET /cars has none of {', '.join(OLD)}", find_fault)
+
+
+# Durations
+
+FAULT_SECONDS = 0.8
+# A request on a busy machine takes a little longer, the fault twice this.
+SPARE = FAULT_SECONDS / 2 * 1e6
+FUNCTIONS = "some_func_one", "some_func_two"
+
+
+def each_mode(title: str, find: Callable[[Lab, Recording, Span], str]) -> Check:
+    """Check the request for the cars to each mode; a hint begins with its server span."""
+
+    def find_fault(lab: Lab) -> str:
+        hints = []
+        for mode in MODES:
+            got = lab.recording("cars", mode)
+            span = server_span(got)
+            if hint := find(lab, got, span):
+                hints.append(f"{span.service}: {hint}")
+        return "\n".join(hints)
+
+    return Check(title, find_fault)
+
+
+def functions_sleep() -> Check:
+    """The time outside of what the libraries record is at least that of the two sleeps."""
+
+    def find(lab: Lab, got: Recording, span: Span) -> str:
+        others = [child for child in span.children if child.name not in FUNCTIONS]
+        own, wanted = span.duration - sum(o.duration for o in others), 2 * lab.sleep_seconds * 1e6
+        if own >= wanted * TOLERANCE:
+            return ""
+        return (
+            f"they take {seconds(own)} instead of {seconds(wanted)}. They stand for the work that "
+            "has to be done: leave them as they are. The time that is lost is elsewhere."
+        )
+
+    return each_mode("The two functions sleep as long as before", find)
+
+
+def nothing_is_hidden() -> Check:
+    """The server span lasts about as long as the caller waited."""
+
+    def find(lab: Lab, got: Recording, span: Span) -> str:
+        if got.seconds * 1e6 - span.duration <= SPARE:
+            return ""
+        return (
+            f"the answer took {got.seconds:.3f} s, but {span.name} lasts only "
+            f"{seconds(span.duration)}. Users wait as before, the trace only does not show it."
+        )
+
+    return each_mode("The server spans last as long as the requests", find)
+
+
+def nothing_else_takes_time() -> Check:
+    """A request takes no longer than its two functions sleep."""
+
+    def find(lab: Lab, got: Recording, span: Span) -> str:
+        more = span.duration - 2 * lab.sleep_seconds * 1e6
+        if more <= SPARE:
+            return ""
+        long = [
+            other
+            for other in span.walk()
+            if other is not span and other.name not in FUNCTIONS and other.duration > more / 2
+        ]
+        where = f"the span {names(long[-1:])}" if long else "a gap, where no span is"
+        return f"{seconds(more)} more than the functions sleep, most of it in {where}."
+
+    return each_mode("A request takes no longer than its two functions sleep", find)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from course import checks
 from course.checks import Check
+from course.traces import MODES
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Exercise:
 
 
 PROGRAMMATIC = "server_programmatic.py"
+DATABASE = "db.py"
 
 # The solution of the first exercise, from which the second one goes on.
 OWN_SPANS = (
@@ -90,6 +92,33 @@ BROKEN_CHAIN = (
         "",
     ),
     Edit(PROGRAMMATIC, "URLLibInstrumentor().instrument()\n", ""),
+)
+
+# Only create_cars sets the event, and that runs in another process, so every connection waits.
+NEVER_SET = (
+    Edit(
+        DATABASE,
+        "from pathlib import Path\n\nfrom sqlalchemy import create_engine, insert, inspect\n",
+        "from pathlib import Path\nfrom threading import Event\n\n"
+        "from sqlalchemy import create_engine, event, insert, inspect\n",
+    ),
+    Edit(
+        DATABASE,
+        "class Base(MappedAsDataclass",
+        "# Set once the table is there. What comes before waits for it, but not for ever.\n"
+        "cars_created = Event()\n"
+        "\n\n"
+        '@event.listens_for(engine, "engine_connect")\n'
+        "def wait_for_cars(connection):\n"
+        f"    cars_created.wait(timeout={checks.FAULT_SECONDS})\n"
+        "\n\n"
+        "class Base(MappedAsDataclass",
+    ),
+    Edit(
+        DATABASE,
+        "        connection.execute(insert(Car), EXAMPLE_CARS)\n",
+        "        connection.execute(insert(Car), EXAMPLE_CARS)\n        cars_created.set()\n",
+    ),
 )
 
 EXERCISES = {
@@ -195,6 +224,20 @@ EXERCISES = {
             checks.has_library_spans("cars", "programmatic"),
             checks.has_stable_names(),
             checks.has_no_old_names(),
+        ],
+    ),
+    8: Exercise(
+        title="The slow part",
+        page="8-the-slow-part",
+        start=NEVER_SET,
+        cases=["cars"],
+        shown=[("cars", mode) for mode in MODES],
+        checks=[
+            *(checks.answers("cars", mode, 200) for mode in MODES),
+            checks.has_library_spans("cars", "programmatic"),
+            checks.functions_sleep(),
+            checks.nothing_is_hidden(),
+            checks.nothing_else_takes_time(),
         ],
     ),
 }

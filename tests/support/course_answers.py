@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from course.exercises import BROKEN_CHAIN, OWN_SPANS, PROGRAMMATIC, Edit
+from course.exercises import BROKEN_CHAIN, DATABASE, OWN_SPANS, PROGRAMMATIC, Edit
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,10 @@ def opt_in(value: str) -> str:
 
 
 LOGGING = "# Adds the ids of the current trace and span to every log line.\n"
+HANDLE = '@app.get("/cars")\ndef server_request():\n'
+WAIT = "    cars_created.wait(timeout=0.8)\n"
+LISTENER = '@event.listens_for(engine, "engine_connect")\ndef wait_for_cars(connection):\n'
+
 ANSWERS = {
     1: [
         Answer("starting point", "No span of this name has arrived"),
@@ -338,5 +342,32 @@ ANSWERS = {
             (programmatic(LOGGING, opt_in("http/dup") + LOGGING),),
         ),
         Answer("solution", "", (programmatic(LOGGING, opt_in("http") + LOGGING),)),
+    ],
+    8: [
+        Answer("starting point", "most of it in the span connect"),
+        Answer(
+            "functions that do not sleep",
+            "They stand for the work that has to be done",
+            (programmatic(ONE, "def some_func_one():\n    some_func_two()\n"),),
+        ),
+        Answer(
+            "wait in the handler",
+            "more than the functions sleep, most of it in a gap",
+            (
+                Edit(DATABASE, LISTENER, "def wait_for_cars():\n"),
+                programmatic("import Car, engine\n", "import Car, engine, wait_for_cars\n"),
+                programmatic(HANDLE, HANDLE + "    wait_for_cars()\n"),
+            ),
+        ),
+        Answer(
+            "wait before the span",
+            "the trace only does not show it",
+            (
+                Edit(DATABASE, LISTENER, "def wait_for_cars():\n"),
+                manual("import Car, engine\n", "import Car, engine, wait_for_cars\n"),
+                manual(HANDLE, HANDLE + "    wait_for_cars()\n"),
+            ),
+        ),
+        Answer("solution", "", (Edit(DATABASE, LISTENER + WAIT + "\n\n", ""),)),
     ],
 }

@@ -24,6 +24,8 @@ from tests.support.course_traces import (
     sampling,
     sent,
     span,
+    timed,
+    waited,
 )
 
 EVENT = ((SLEEP, {"event": "sleep.over"}),)
@@ -97,6 +99,11 @@ RECORDED = {
     (7, "variable set after the first library"): named(OLD),
     (7, "both names"): named({**OLD, **STABLE}),
     (7, "solution"): named(STABLE),
+    (8, "starting point"): timed(0.8),
+    (8, "functions that do not sleep"): timed(0.8, {"programmatic": 1.3}),
+    (8, "wait in the handler"): timed(lasts={"programmatic": 1.8}),
+    (8, "wait before the span"): waited(timed(), "manual", 1.8),
+    (8, "solution"): timed(),
 }
 
 
@@ -222,6 +229,8 @@ OTHERS = [
     (7, "url.path is missing", named({k: v for k, v in STABLE.items() if k != "url.path"})),
     (7, "url.path has another value", named({**STABLE, "url.path": "/chain"})),
     (7, "as well", named({**STABLE, "http.method": "GET"})),
+    (8, "server_manual: 0.800 s more than the functions sleep, most of it in a gap", timed(0.8)),
+    (8, "they take 0.099 s instead of 1.000 s", timed(lasts={"automatic": 0.1})),
 ]
 
 
