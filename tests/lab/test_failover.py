@@ -165,8 +165,8 @@ def test_apps_that_know_two_jaegers_survive_the_end_of_one(direct, jaegers, reco
     No request fails; what it had not acknowledged arrives at the other one, and it gets its share
     again once it is back"""
     first = survive(direct, jaegers, record_result, back=CONNECTION_SECONDS + 30)
-    # Two of the three modes begin with the first.
-    assert first[0] == pytest.approx(2 * first[1], rel=0.2)
+    # Not all modes begin with the same one.
+    assert min(first) > sum(first) / 6
 
 
 def test_a_collector_that_knows_two_jaegers_survives_the_end_of_one(
