@@ -1,12 +1,15 @@
 """The benchmarks' own arithmetic: ratios, what a run continues, the page, spans and samples."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
 import pytest
+import yaml
 
 import bench.__main__
 from bench import first_lab, processor
@@ -16,8 +19,9 @@ from bench.measure import Comparison, interleave, seconds
 from bench.processor import layer, request_costs, shares
 from bench.results import busy, machine, missing, remarks, write_page
 from bench.spans import span_counts
-from tests.support.commands import wait_for
+from tests.support.commands import REPOSITORY, wait_for
 
+REPORT = REPOSITORY / "playbooks/report.yml"
 FASTER = Comparison("P1", "a ÷ b", 0.5, "s")
 MORE = Comparison("P2 x", "c ÷ d", 0.5, "spans/s", "higher")
 MACHINE = dict.fromkeys(machine(), 1)
@@ -275,3 +279,14 @@ def test_processes_are_found_by_a_folder_that_they_name(tmp_path):
         assert timeline == {"base tree": (1, 1)}
     finally:
         process.communicate(b"\n")
+
+
+def test_the_report_finds_the_costs_in_the_committed_results():
+    play = next(
+        p for p in yaml.safe_load(REPORT.read_text()) if "report_costs" in p.get("vars", {})
+    )
+    expression = play["vars"]["report_costs"].removeprefix("{{").removesuffix("}}")
+    evaluate = jinja2.Environment(undefined=jinja2.StrictUndefined).compile_expression(expression)
+    costs = evaluate(report_results=json.loads(RESULTS.read_text()))
+    assert re.match(r"\d{4}-\d\d-\d\dT", costs["date"])
+    assert set(costs["modes"]) == {"untraced", "manual", "programmatic", "automatic"}
