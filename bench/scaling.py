@@ -129,10 +129,18 @@ def percent(ratio: float) -> str:
 
 def render(capacity: dict[str, Any], template: str, rates: list[float]) -> str:
     """Return tables of docs/scaling.md, in Markdown, for some numbers of spans a second."""
-    shown = {name: globals()[name] for name in ("ON_ONE_MACHINE", "SETUPS", "CORES", "UTILIZATION")}
-    functions = {f.__name__: f for f in (max_rate, max_ratio, percent, plan)}
-    page = TEMPLATES.get_template(template)
-    return page.render(capacity=capacity, rates=rates, **shown, **functions)
+    return TEMPLATES.get_template(template).render(
+        capacity=capacity,
+        rates=rates,
+        CORES=CORES,
+        ON_ONE_MACHINE=ON_ONE_MACHINE,
+        SETUPS=SETUPS,
+        UTILIZATION=UTILIZATION,
+        max_rate=max_rate,
+        max_ratio=max_ratio,
+        percent=percent,
+        plan=plan,
+    )
 
 
 def write_page(capacity: dict[str, Any], page: Path) -> None:

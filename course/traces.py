@@ -26,6 +26,7 @@ class Span:
     duration: int
     attributes: dict[str, Any]
     events: list[dict[str, Any]]  # Their attributes, with `event` (the name) and `timestamp`.
+    exceptions: list[str]  # The types of those that it recorded as events.
     parent_id: str
     parent: "Span | None"  # None for a root.
     children: list["Span"] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Span:
         """Build a span and its descendants from a node of `span_tree`."""
         span = cls(
             **{key: node[key] for key in ("name", "kind", "service", "status", "start")},
-            **{key: node[key] for key in ("duration", "attributes", "events")},
+            **{key: node[key] for key in ("duration", "attributes", "events", "exceptions")},
             parent_id=node["parent"],
             parent=parent,
         )
@@ -44,15 +45,6 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.service}: {self.name} [{self.kind}]"
-
-    @property
-    def exceptions(self) -> list[str]:
-        """The types of the exceptions that it recorded as events."""
-        return [
-            event.get("exception.type", "")
-            for event in self.events
-            if event.get("event") == "exception"
-        ]
 
     def walk(self) -> Iterator["Span"]:
         """Yield the span and its descendants, parents first."""
