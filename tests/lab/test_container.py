@@ -370,3 +370,15 @@ def test_teardown_removes_the_container(podman, record_result):
         record_result(f"{len(without)} lines of the host's state are the same")
     finally:
         podman.must_play("site.yml")
+
+
+def test_the_program_runs_again_after_podman_was_removed(podman, record_setup):
+    """podman is purged while Jaeger runs as a container
+    `site.yml` with `jaeger_install: binary`"""
+    podman.must_play(JAEGER, **CONTAINER)
+    podman.ssh("DEBIAN_FRONTEND=noninteractive apt-get purge --quiet=2 podman >/dev/null")
+    podman.must_play("site.yml")
+    podman.must_play(VERIFY)
+    assert podman.ssh("find /usr/local/lib/jaeger -name images; pgrep conmon || true") == ""
+    assert_no_change(podman.must_play("site.yml"))
+    record_setup("Jaeger runs, and no process or record of the container is left")

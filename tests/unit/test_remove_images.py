@@ -93,3 +93,9 @@ def test_without_a_record_nothing_is_removed(monkeypatch, podman, tmp_path):
     before = set(podman.images)
     remove(monkeypatch, tmp_path / "images")
     assert podman.images == before
+
+
+def test_without_podman_the_record_is_removed(monkeypatch, record):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    remove(monkeypatch, record)
+    assert not record.exists()

@@ -13,7 +13,10 @@ from pathlib import Path
 
 def podman(*arguments: str) -> bool:
     """Run podman without its messages, some of which are only warnings; return if it succeeded."""
-    return subprocess.run(["podman", *arguments], capture_output=True).returncode == 0
+    try:
+        return subprocess.run(["podman", *arguments], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False  # Somebody removed it.
 
 
 def main() -> int:
