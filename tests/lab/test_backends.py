@@ -73,6 +73,10 @@ def running(backends) -> Iterator[Lab]:
     assert backends.main_process("otelcol-contrib") == process, "the collector was restarted"
 
 
+def test_a_second_run_changes_nothing(backends):
+    assert_no_change(backends.must_make("lab", "BACKENDS=all"))
+
+
 def test_status_lists_each_system(backends):
     output = backends.must_play(contract.STATUS)
     for name in "otel-collector", "prometheus-ui", "zipkin-ui", "elasticsearch":
@@ -651,8 +655,9 @@ class TestElasticsearch:
         assert states == ["inactive", "inactive"]
 
 
-def test_teardown_leaves_nothing_of_the_other_systems(backends):
+def test_teardown_and_a_dry_run_leave_nothing_of_the_other_systems(backends):
     backends.must_play(contract.TEARDOWN)
+    backends.must_play("site.yml", "--check")
     left = backends.ssh(
         "ls -d /opt/zipkin /opt/otelcol-contrib /etc/otelcol-contrib /etc/prometheus/otel-lab"
         " /var/lib/otelcol-contrib /var/lib/otel-lab-prometheus /usr/local/bin/otelcol-contrib"

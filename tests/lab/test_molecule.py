@@ -16,9 +16,8 @@ from tests.support.commands import REPOSITORY
 
 SCENARIOS = sorted(path.parent.name for path in REPOSITORY.glob("molecule/*/molecule.yml"))
 
-
 # Run by `make test-nightly` only.
-NIGHTLY = {"cluster", "container", "stream"}
+NIGHTLY = {"backends", "cluster", "container", "stream"}
 # With more of them on two cores, services would not start in time.
 CONCURRENT = 4
 
