@@ -60,10 +60,17 @@ def hosts(clone: Path, scenario: str, *engines: str) -> Iterator[dict[str, Lab]]
         destroy(clone, scenario)
 
 
+def incomplete(query: Lab, responses: list[dict], seconds: float = 60) -> list[dict]:
+    """Return the answered requests of which spans do not come to a host's Jaeger query."""
+    return lost(query, responses, seconds, lambda trace_id: query.spans_of(trace_id) >= SPANS)
+
+
 def missing_spans(query: Lab, responses: list[dict], seconds: float = 60) -> int:
     """Return how many spans of the answered requests do not come to a host's Jaeger query."""
-    incomplete = lost(query, responses, seconds, lambda trace_id: query.spans_of(trace_id) >= SPANS)
-    return sum(SPANS - query.spans_of(response["trace_id"]) for response in incomplete)
+    return sum(
+        SPANS - query.spans_of(response["trace_id"])
+        for response in incomplete(query, responses, seconds)
+    )
 
 
 def summary(responses: list[dict], missing: int) -> str:
