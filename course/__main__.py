@@ -55,6 +55,7 @@ def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
         "exercise_cases": EXERCISES[number].cases,
         "exercise_file": str(copy.sent_file),
         "exercise_mark": f"check={secrets.token_hex(8)}",
+        "exercise_reads": EXERCISES[number].reads,
     }
 
 
@@ -125,6 +126,8 @@ def check(copy: WorkingCopy, number: int) -> tuple[str, bool]:
         lines += [f"       {line}" for line in result.text.splitlines()]
     for case, mode in exercise.shown:
         lines += ["", *describe(lab.recording(case, mode), sent["jaeger_url"])]
+    if lab.journal:
+        lines += ["", "The journal of car-manual:", *(f"  {line}" for line in lab.journal)]
     for service, trace_id in lab.begun.items():
         lines += ["", f"Begun by {service}: {sent['jaeger_url']}/trace/{trace_id}"]
     right = sum(result.state == "right" for result in results)

@@ -715,3 +715,72 @@ def nothing_else_takes_time() -> Check:
         return f"{seconds(more)} more than the functions sleep, most of it in {where}."
 
     return each_mode("A request takes no longer than its two functions sleep", find)
+
+
+# Log lines
+
+# What gunicorn writes of each request, with the header that the request sent.
+ACCESS = re.compile(r'^\S+ "[A-Z]+ .* traceparent=\S+$')
+
+
+def leads_to(name: str, line: str) -> Check:
+    """A log line of the manual mode, which has the text `line`, has the ids of the span `name`."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("cars", "manual")
+        spans = [span for span in got.spans if span.name == name]
+        if len(spans) != 1:
+            raise NotYet(f"it needs one span {name}")
+        own = [text for text in lab.journal if not ACCESS.match(text)]
+        found = [text for text in own if line in text]
+        if not found:
+            return (
+                f'The journal has no line "{line} ...". The level of app.logger is INFO: what is '
+                "below, such as debug(), is not written. Use app.logger.info."
+            )
+        trace_id, span_id = (f"trace_id={got.trace_id}", f"span_id={spans[0].span_id}")
+        with_trace = [text for text in found if re.search(rf"\b{trace_id}\b", text)]
+        if any(re.search(rf"\b{span_id}\b", text) for text in with_trace):
+            return ""
+        return log_span_hint(got, name, with_trace[0]) if with_trace else log_hint(got, found[0])
+
+    return Check(f'The line "{line} ..." has the ids of the trace and of {name}', find_fault)
+
+
+def log_span_hint(got: Recording, name: str, text: str) -> str:
+    """Return a hint about a line that has the trace's id, but not the span's."""
+    if others := [span for span in got.spans if re.search(rf"\b{span.span_id}\b", text)]:
+        return (
+            f"It has the id of the span {names(others)}. Read the ids of the current span for each "
+            f"line, with get_current_span, and log the line in {name}."
+        )
+    return "It has the id of the trace, but not span_id= with that of the span: format_span_id."
+
+
+def log_hint(got: Recording, text: str) -> str:
+    """Return a hint about a line without `trace_id=` and the trace's id."""
+    written = re.search(r"trace_id=(\w*)", text)
+    value = written[1] if written else ""
+    number = int(got.trace_id, 16)
+    if str(number) in text:
+        return (
+            "The id is in decimal. Jaeger and traceparent write it with 32 hexadecimal digits, and "
+            "that is what one searches for: format_trace_id."
+        )
+    if f"{number:#x}" in text.lower():
+        return "hex() adds 0x and leaves leading zeros out. Write all 32 digits: format_trace_id."
+    if re.search(rf"\b{got.trace_id}\b", text):
+        return "It has the id, but not after trace_id=, which finds the lines of all modes."
+    if value and set(value) == {"0"}:
+        return (
+            "Its ids are zeros: no span was the current one when they were read. Read them for "
+            "each line, while the span lasts."
+        )
+    if value and value in got.trace_id:
+        return f"It has {len(value)} of the id's 32 digits. Nothing finds a trace by a part."
+    if value:
+        return f"Its id, {value}, is not that of the request's trace, {got.trace_id}."
+    return (
+        f"It has no trace_id=: {text}\ntrace.get_current_span().get_span_context() has the ids, "
+        "and a record factory or a filter of logging adds them to each line."
+    )

@@ -33,7 +33,8 @@ class Exercise:
 
     `page` is its file in docs/course, without the ending; `start` changes the app into its starting
     point; `cases` are the requests to send, as the filter exercise_requests names them; `shown`
-    names the case and the mode of each trace that the check prints.
+    names the case and the mode of each trace that the check prints; `reads` is what the check reads
+    beside Jaeger, of `journal`.
     """
 
     title: str
@@ -42,8 +43,10 @@ class Exercise:
     shown: Sequence[tuple[str, str]]
     checks: Sequence[Check]
     start: Sequence[Edit] = ()
+    reads: Sequence[str] = ()
 
 
+MANUAL = "server_manual.py"
 PROGRAMMATIC = "server_programmatic.py"
 DATABASE = "db.py"
 
@@ -118,6 +121,33 @@ NEVER_SET = (
         DATABASE,
         "        connection.execute(insert(Car), EXAMPLE_CARS)\n",
         "        connection.execute(insert(Car), EXAMPLE_CARS)\n        cars_created.set()\n",
+    ),
+)
+
+# Nothing puts the ids into the log lines any more.
+NO_IDS = (
+    Edit(
+        MANUAL,
+        '''def log_record(*arguments):
+    """Create a log record with the ids of the current trace and span."""
+    record = logging.LogRecord(*arguments)
+    span = trace.get_current_span()
+    # Flask logs an exception only after the request's span has ended.
+    if not span.is_recording() and g:
+        span = g.get("request_span", span)
+    record.trace_id = trace.format_trace_id(span.get_span_context().trace_id)
+    record.span_id = trace.format_span_id(span.get_span_context().span_id)
+    return record
+
+
+logging.setLogRecordFactory(log_record)
+''',
+        "",
+    ),
+    Edit(
+        MANUAL,
+        "%(levelname)s [trace_id=%(trace_id)s span_id=%(span_id)s] %(message)s",
+        "%(levelname)s %(message)s",
     ),
 )
 
@@ -238,6 +268,19 @@ EXERCISES = {
             checks.functions_sleep(),
             checks.nothing_is_hidden(),
             checks.nothing_else_takes_time(),
+        ],
+    ),
+    10: Exercise(
+        title="From a log line to its trace",
+        page="10-log-lines",
+        start=NO_IDS,
+        cases=["cars"],
+        shown=[("cars", "manual")],
+        reads=["journal"],
+        checks=[
+            checks.answers("cars", "manual", 200),
+            checks.leads_to("server_request", line="Found"),
+            checks.leads_to("some_func_two", line="Sleeping"),
         ],
     ),
 }

@@ -27,6 +27,7 @@ class Span:
     attributes: dict[str, Any]
     events: list[dict[str, Any]]  # Their attributes, with `event` (the name) and `timestamp`.
     exceptions: list[str]  # The types of those that it recorded as events.
+    span_id: str
     parent_id: str
     parent: "Span | None"  # None for a root.
     children: list["Span"] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Span:
         span = cls(
             **{key: node[key] for key in ("name", "kind", "service", "status", "start")},
             **{key: node[key] for key in ("duration", "attributes", "events", "exceptions")},
+            span_id=node["span_id"],
             parent_id=node["parent"],
             parent=parent,
         )
@@ -86,6 +88,8 @@ class Lab:
     begun: dict[str, str] = field(default_factory=dict)
     # Of the answers to requests without a traceparent, only the recorded ones have a recording.
     new_statuses: Sequence[int] = ()
+    # The lines of the manual mode in the host's journal since the requests.
+    journal: Sequence[str] = ()
 
     def recording(self, case: str, mode: str) -> Recording:
         """Return what was recorded of a request. Raises LookupError if it was not sent."""
@@ -134,7 +138,7 @@ def build_lab(sent: dict[str, Any], traces: list[Trace | None], found: Sequence[
         *(record(new[0], trace) for trace in found),
     ]
     statuses = [response["status"] for response in new]
-    return Lab(recordings, sent["sleep_seconds"], new_statuses=statuses)
+    return Lab(recordings, sent["sleep_seconds"], new_statuses=statuses, journal=sent["journal"])
 
 
 def search(jaeger_url: str, service: str, **query: Any) -> list[Trace]:

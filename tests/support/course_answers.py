@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from course.exercises import BROKEN_CHAIN, DATABASE, OWN_SPANS, PROGRAMMATIC, Edit
+from course.exercises import BROKEN_CHAIN, DATABASE, MANUAL, OWN_SPANS, PROGRAMMATIC, Edit
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,6 @@ class Answer:
 
 def programmatic(old: str, new: str) -> Edit:
     return Edit(PROGRAMMATIC, old, new)
-
-
-MANUAL = "server_manual.py"
 
 
 def manual(old: str, new: str) -> Edit:
@@ -107,6 +104,38 @@ LOGGING = "# Adds the ids of the current trace and span to every log line.\n"
 HANDLE = '@app.get("/cars")\ndef server_request():\n'
 WAIT = "    cars_created.wait(timeout=0.8)\n"
 LISTENER = '@event.listens_for(engine, "engine_connect")\ndef wait_for_cars(connection):\n'
+
+FORMAT = "%(levelname)s %(message)s"
+FORMAT_WITH_IDS = "%(levelname)s [trace_id=%(trace_id)s span_id=%(span_id)s] %(message)s"
+
+
+def log_ids(trace_id: str, span_id: str, level: str = "info") -> tuple[Edit, ...]:
+    """Return the changes that put two expressions into each line, and log one in some_func_two."""
+    return (
+        manual(
+            "logging.basicConfig(",
+            "def log_record(*arguments):\n"
+            "    record = logging.LogRecord(*arguments)\n"
+            "    context = trace.get_current_span().get_span_context()\n"
+            f"    record.trace_id = {trace_id}\n"
+            f"    record.span_id = {span_id}\n"
+            "    return record\n"
+            "\n\n"
+            "logging.setLogRecordFactory(log_record)\n"
+            "logging.basicConfig(",
+        ),
+        manual(FORMAT, FORMAT_WITH_IDS),
+        manual(
+            TWO,
+            "def some_func_two():\n"
+            f'    app.logger.{level}("Sleeping for %s s", SLEEP_SECONDS)\n'
+            "    sleep(SLEEP_SECONDS)\n",
+        ),
+    )
+
+
+FORMAT_IDS = "trace.format_trace_id(context.trace_id)", "trace.format_span_id(context.span_id)"
+LOADED = "trace.get_current_span().get_span_context()"
 
 ANSWERS = {
     1: [
@@ -369,5 +398,45 @@ ANSWERS = {
             ),
         ),
         Answer("solution", "", (Edit(DATABASE, LISTENER + WAIT + "\n\n", ""),)),
+    ],
+    10: [
+        Answer("starting point", "It has no trace_id=: INFO Found 5 cars"),
+        Answer(
+            "ids in decimal",
+            "The id is in decimal",
+            log_ids("context.trace_id", "context.span_id"),
+        ),
+        Answer(
+            "ids of the time when the module is loaded",
+            "Its ids are zeros",
+            (
+                manual(
+                    "logging.basicConfig(",
+                    f"ids = {LOADED}\n"
+                    "TRACE_ID = trace.format_trace_id(ids.trace_id)\n"
+                    "SPAN_ID = trace.format_span_id(ids.span_id)\n"
+                    "logging.basicConfig(",
+                ),
+                manual(
+                    f'"{FORMAT}"',
+                    'f"%(levelname)s [trace_id={TRACE_ID} span_id={SPAN_ID}] %(message)s"',
+                ),
+            ),
+        ),
+        Answer(
+            "ids of the server span in each line",
+            "It has the id of the span server_request",
+            log_ids(
+                FORMAT_IDS[0],
+                'trace.format_span_id(g.get("request_span").get_span_context().span_id)'
+                ' if g else ""',
+            ),
+        ),
+        Answer(
+            "line below the log level",
+            'The journal has no line "Sleeping ..."',
+            log_ids(*FORMAT_IDS, level="debug"),
+        ),
+        Answer("solution", "", log_ids(*FORMAT_IDS)),
     ],
 }

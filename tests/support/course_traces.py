@@ -85,7 +85,7 @@ def sent(recorded: Recorded, jaeger_url: str = "http://jaeger") -> dict[str, Any
     ]
     return {
         **{"jaeger_url": jaeger_url, "responses": responses},
-        **{"sleep_seconds": SLEEP, "checksums": []},
+        **{"sleep_seconds": SLEEP, "checksums": [], "journal": []},
     }
 
 
@@ -149,6 +149,24 @@ def waited(recorded: Recorded, mode: str, seconds: float) -> Lab:
     lab = lab_of(recorded)
     recordings = [replace(r, seconds=seconds) if r.mode == mode else r for r in lab.recordings]
     return replace(lab, recordings=recordings)
+
+
+TRACE_ID = "00f7651916cd43dd8448eb211c80319c"
+# The spans of the manual mode in `timed`.
+SERVER_ID, TWO_ID = "s1", "s3"
+
+
+def line(text: str, trace_id: str = TRACE_ID, span_id: str = SERVER_ID) -> str:
+    """Return a log line as the manual mode writes it."""
+    return f"INFO [trace_id={trace_id} span_id={span_id}] {text}"
+
+
+def logged(found: str, *others: str) -> Lab:
+    """Return what the lab recorded of the tenth exercise: its log lines, and gunicorn's."""
+    lab = lab_of(timed())
+    recordings = [replace(r, trace_id=TRACE_ID) for r in lab.recordings]
+    access = f'127.0.0.1 "GET /cars HTTP/1.1" 200 1.0s traceparent=00-{TRACE_ID}-{SERVER_ID}-01'
+    return replace(lab, recordings=recordings, journal=[found, *others, access])
 
 
 def failures(answered: int, *own: Tree, **server: Any) -> Recorded:

@@ -175,7 +175,7 @@ def test_every_command_of_the_course_is_run_by_a_test():
         commands = "".join(blocks("sh", (REPOSITORY / page).read_text())).splitlines()
         assert commands
         for command in commands:
-            target, number = re.fullmatch(r"make (exercise|check) EXERCISE=(\d)", command).groups()
+            target, number = re.fullmatch(r"make (exercise|check) EXERCISE=(\d+)", command).groups()
             assert int(number) in EXERCISES
             assert f'("{target}", f"EXERCISE={{number}}")' in test
 

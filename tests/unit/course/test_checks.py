@@ -12,6 +12,8 @@ from tests.support.course_answers import ANSWERS
 from tests.support.course_traces import (
     LAST,
     SLEEP,
+    TRACE_ID,
+    TWO_ID,
     WHOLE,
     baggage,
     cars,
@@ -21,6 +23,8 @@ from tests.support.course_traces import (
     functions,
     jaeger_trace,
     lab_of,
+    line,
+    logged,
     sampling,
     sent,
     span,
@@ -31,6 +35,8 @@ from tests.support.course_traces import (
 EVENT = ((SLEEP, {"event": "sleep.over"}),)
 BOTH = {"one": {"events": EVENT}, "two": {"sleep.seconds": SLEEP}}
 TWO = span("some_func_two", start=SLEEP, lasts=SLEEP)
+FOUND, SLEEPING = "Found 5 cars", "Sleeping for 0.5 s"
+NUMBER = int(TRACE_ID, 16)
 
 CLIENT, READ = {"client.name": "otel-lab"}, {"client.name": "course"}
 OLD = {"http.method": "GET", "http.target": "/cars", "http.status_code": 200}
@@ -104,6 +110,12 @@ RECORDED = {
     (8, "wait in the handler"): timed(lasts={"programmatic": 1.8}),
     (8, "wait before the span"): waited(timed(), "manual", 1.8),
     (8, "solution"): timed(),
+    (10, "starting point"): logged(f"INFO {FOUND}"),
+    (10, "ids in decimal"): logged(line(FOUND, NUMBER, 1), line(SLEEPING, NUMBER, 3)),
+    (10, "ids of the time when the module is loaded"): logged(line(FOUND, "0" * 32, "0" * 16)),
+    (10, "ids of the server span in each line"): logged(line(FOUND), line(SLEEPING)),
+    (10, "line below the log level"): logged(line(FOUND)),
+    (10, "solution"): logged(line(FOUND), line(SLEEPING, span_id=TWO_ID)),
 }
 
 
@@ -231,6 +243,11 @@ OTHERS = [
     (7, "as well", named({**STABLE, "http.method": "GET"})),
     (8, "server_manual: 0.800 s more than the functions sleep, most of it in a gap", timed(0.8)),
     (8, "they take 0.099 s instead of 1.000 s", timed(lasts={"automatic": 0.1})),
+    (10, "hex() adds 0x", logged(line(FOUND, hex(NUMBER)))),
+    (10, "It has 16 of the id's 32 digits", logged(line(FOUND, TRACE_ID[16:]))),
+    (10, f"Its id, {'1' * 32}, is not that", logged(line(FOUND, "1" * 32))),
+    (10, "but not after trace_id=", logged(f"INFO {TRACE_ID} {FOUND}")),
+    (10, "but not span_id=", logged(f"INFO [trace_id={TRACE_ID}] {FOUND}")),
 ]
 
 

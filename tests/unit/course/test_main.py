@@ -13,6 +13,7 @@ from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
     LAST,
+    TRACE_ID,
     WHOLE,
     cars,
     chain,
@@ -21,6 +22,7 @@ from tests.support.course_traces import (
     sampling,
     sent,
     span,
+    timed,
 )
 
 
@@ -72,7 +74,7 @@ def jaeger(copy, http_server):
     ("number", "message"),
     [
         ("", "Name an exercise."),
-        ("12", "There is no exercise 12."),
+        ("99", "There is no exercise 99."),
         ("one", "There is no exercise one."),
         ("²", "There is no exercise ²."),
     ],
@@ -112,6 +114,7 @@ def test_the_settings_name_the_working_copy_and_the_requests(copy, course):
         "exercise_cases": ["cars", "database_error"],
         "exercise_file": str(copy.folder / "sent.json"),
         "exercise_mark": printed["exercise_mark"],
+        "exercise_reads": [],
     }
 
 
@@ -140,6 +143,17 @@ def test_the_solution_is_right_and_its_trace_is_shown(copy, course, jaeger):
     assert "8 of 8 are right. Exercise 1 is done" in output
     assert f"{url}/trace/cars-programmatic\n  server_programmatic: GET /cars [server]" in output
     assert "\n    server_programmatic: some_func_one [internal]  1.000 s\n" in output
+
+
+def test_log_lines_that_were_read_are_shown(copy, course, jaeger):
+    course("prepare", "10")
+    jaeger(timed())
+    data = json.loads(copy.sent_file.read_text())
+    data["responses"] = [{**data["responses"][0], "trace_id": TRACE_ID}]
+    copy.sent_file.write_text(json.dumps({**data, "journal": ["INFO Found 5 cars"]}))
+    status, output = course("check", "10")
+    assert status == 1
+    assert "\nThe journal of car-manual:\n  INFO Found 5 cars\n" in output
 
 
 def test_what_is_missing_is_named_and_the_status_is_1(copy, course, jaeger):
@@ -220,7 +234,7 @@ def test_make_refuses_an_unknown_exercise(tmp_path, target):
     (clone / ".venv").symlink_to(REPOSITORY / ".venv")
     (clone / ".lab").mkdir()
     (clone / ".lab/inventory.yml").touch()
-    ran = run("make", target, "EXERCISE=9", "on_lab=false", cwd=clone)
+    ran = run("make", target, "EXERCISE=99", "on_lab=false", cwd=clone)
     assert ran.returncode != 0
-    assert "There is no exercise 9." in ran.stdout
+    assert "There is no exercise 99." in ran.stdout
     assert not (clone / ".exercise").exists()
