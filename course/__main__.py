@@ -18,9 +18,11 @@ from course.exercises import EXERCISES, Exercise
 from course.traces import Lab, Recording, Span, read_lab
 from course.working_copy import FOLDER, Refused, WorkingCopy
 
-# Seconds to wait for the first spans, and for more of them, which a service sends twice a second.
+# Seconds to wait for the first spans, for more of them, which a service sends twice a second, and
+# for metrics, which it sends every 5 seconds.
 FIRST_SPANS = 15
 MORE_SPANS = 3
+MORE_METRICS = 10
 
 
 def exercise_number(text: str) -> int:
@@ -32,6 +34,15 @@ def exercise_number(text: str) -> int:
     raise Refused(
         f"{said} Nothing was changed. Run make exercise EXERCISE=1, or another one of\n{known}"
     )
+
+
+def check_lab(copy: WorkingCopy, number: int) -> None:
+    """Check that the lab has the systems that an exercise reads. Raises Refused."""
+    if "prometheus" in EXERCISES[number].reads and not copy.lab_has("prometheus"):
+        raise Refused(
+            f"Exercise {number} reads metrics from Prometheus, which this lab does not have. "
+            "Nothing was changed. Add it with make lab BACKENDS=prometheus, and run this again."
+        )
 
 
 def prepare(copy: WorkingCopy, number: int) -> str:
@@ -62,19 +73,20 @@ def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
 def wait_for_results(exercise: Exercise, sent: dict[str, Any]) -> tuple[Lab, list[Result]]:
     """Read the traces until all is right, or until no more spans arrive.
 
-    Raises OSError or ValueError if Jaeger cannot be read.
+    Raises OSError or ValueError if Jaeger or Prometheus cannot be read.
     """
+    more = MORE_METRICS if sent["prometheus_url"] else MORE_SPANS
     deadline = time.monotonic() + FIRST_SPANS
     before = 0
     while True:
         lab = read_lab(sent)
         results = [evaluate(check, lab) for check in exercise.checks]
-        is_settled = lab.span_count == before > 0
+        is_settled = lab.arrived == before > 0
         if is_settled and all(result.state == "right" for result in results):
             return lab, results
-        if lab.span_count != before:
-            deadline = time.monotonic() + MORE_SPANS
-            before = lab.span_count
+        if lab.arrived != before:
+            deadline = time.monotonic() + more
+            before = lab.arrived
         if time.monotonic() > deadline:
             return lab, results
         time.sleep(0.25)
@@ -116,9 +128,10 @@ def check(copy: WorkingCopy, number: int) -> tuple[str, bool]:
     try:
         lab, results = wait_for_results(exercise, sent)
     except (OSError, HTTPException, ValueError) as error:
+        prometheus = f" or Prometheus at {sent['prometheus_url']}" if sent["prometheus_url"] else ""
         raise Refused(
-            f"Jaeger at {sent['jaeger_url']} cannot be read: {error}. Nothing was checked. "
-            "make status shows what runs."
+            f"Jaeger at {sent['jaeger_url']}{prometheus} cannot be read: {error}. Nothing was "
+            "checked. make status shows what runs."
         ) from error
     lines = [f"Exercise {number}: {exercise.title} (docs/course/{exercise.page}.md)", ""]
     for result in results:
@@ -153,6 +166,7 @@ def main() -> int:
     copy = WorkingCopy()
     try:
         number = exercise_number(arguments.exercise)
+        check_lab(copy, number)
         if arguments.action == "prepare":
             print(prepare(copy, number))
         elif arguments.action == "settings":

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from course.traces import MODES, SERVICES, Lab, Recording, Span
+from course.traces import MODES, SERVICES, Exemplar, Lab, Recording, Span
 
 # Clocks differ a little, and a sleep may end early by less than this.
 TOLERANCE = 0.95
@@ -715,6 +715,119 @@ def nothing_else_takes_time() -> Check:
         return f"{seconds(more)} more than the functions sleep, most of it in {where}."
 
     return each_mode("A request takes no longer than its two functions sleep", find)
+
+
+# Metrics, of the function TIMED: the name in the code, and of its series in Prometheus.
+TIMED = "some_func_two"
+METRIC = f"{TIMED}.duration"
+SERIES = f"{TIMED}_duration_seconds"
+
+
+def has_histogram() -> Check:
+    """Prometheus has the function's duration as a histogram in seconds."""
+
+    def find_fault(lab: Lab) -> str:
+        if f"{SERIES}_bucket" in lab.series:
+            return ""
+        if f"{SERIES}_total" in lab.series:
+            return (
+                "It is a counter, which only has the sum of all durations: not how many there were "
+                "and how they differ. A histogram has: create_histogram and record."
+            )
+        if SERIES in lab.series:
+            return "It has one value and no distribution: create_histogram and record."
+        if others := sorted(series for series in lab.series if series.startswith(TIMED)):
+            return (
+                f"Prometheus has {others[0]}. Name the metric {METRIC}, and its unit s: the "
+                "conventions give durations in seconds."
+            )
+        return (
+            f"Prometheus has no {SERIES}_bucket of the process that answered. The method "
+            f"create_histogram of a meter (metrics.get_meter) makes the metric {METRIC}, which is "
+            "sent once something was recorded."
+        )
+
+    return Check(f"Prometheus has the histogram {METRIC} in seconds", find_fault)
+
+
+def find_exemplar(lab: Lab) -> Exemplar | None:
+    """Return the histogram's exemplar of the request, first that of TIMED; raises NotYet."""
+    if f"{SERIES}_bucket" not in lab.series:
+        raise NotYet("it needs the histogram")
+    trace_id, span_id = lab.recording("cars", "programmatic").trace_id, own_span(lab, TIMED).span_id
+    found = [
+        exemplar
+        for exemplar in lab.exemplars
+        if exemplar.series == f"{SERIES}_bucket" and exemplar.trace_id == trace_id
+    ]
+    return min(found, key=lambda exemplar: exemplar.span_id != span_id, default=None)
+
+
+def own_exemplar(lab: Lab) -> Exemplar:
+    """Return the histogram's exemplar of the request; raises NotYet."""
+    if exemplar := find_exemplar(lab):
+        return exemplar
+    raise NotYet("it needs an exemplar of the request")
+
+
+def has_exemplar() -> Check:
+    """An exemplar of the histogram leads to the function's span."""
+
+    def find_fault(lab: Lab) -> str:
+        span, exemplar = own_span(lab, TIMED), find_exemplar(lab)
+        if exemplar is None:
+            return (
+                "It has no exemplar with the request's trace. record takes the ids of the current "
+                f"span: call it in {TIMED}, in the same thread."
+            )
+        if exemplar.span_id == span.span_id:
+            return ""
+        spans = lab.recording("cars", "programmatic").spans
+        others = names([other for other in spans if other.span_id == exemplar.span_id])
+        return (
+            f"It leads to the span {others or exemplar.span_id}, which was the current one when "
+            f"the value was recorded. That of {TIMED} is it until the function ends: call record "
+            "before that."
+        )
+
+    return Check(f"Its exemplar leads to the span {TIMED} of the request", find_fault)
+
+
+def has_seconds() -> Check:
+    """The value that was recorded is the function's duration, in seconds."""
+
+    def find_fault(lab: Lab) -> str:
+        value, duration = own_exemplar(lab).value, own_span(lab, TIMED).duration / 1e6
+        took = f"The value is {value:.3f} s, but the function took {duration:.3f} s."
+        if value > 100 * duration:
+            return (
+                f"{took} The value has another unit than the metric, which every page that shows "
+                "it believes: perf_counter gives seconds."
+            )
+        if abs(value - duration) > (1 - TOLERANCE) * duration + 0.01:
+            return f"{took} Read the clock before the sleep and after it."
+        return ""
+
+    return Check(f"The value is the duration of {TIMED} in seconds", find_fault)
+
+
+def has_buckets() -> Check:
+    """The buckets of the histogram tell durations like that of the function apart."""
+
+    def find_fault(lab: Lab) -> str:
+        exemplar = own_exemplar(lab)
+        if has_seconds().find_fault(lab):
+            raise NotYet("it needs a value in seconds")
+        if not lab.sleep_seconds or exemplar.bound <= 5 * exemplar.value:
+            return ""
+        return (
+            f"{exemplar.value:.3f} s is in the bucket that ends at {exemplar.bound:g} s, with all "
+            "that is much shorter or longer, so that a percentile says nothing. The default "
+            "boundaries are made for milliseconds: give create_histogram some in seconds "
+            "(explicit_bucket_boundaries_advisory)."
+        )
+
+    return Check("Its buckets tell half a second from five", find_fault)
 
 
 # Log lines

@@ -34,7 +34,7 @@ class Exercise:
     `page` is its file in docs/course, without the ending; `start` changes the app into its starting
     point; `cases` are the requests to send, as the filter exercise_requests names them; `shown`
     names the case and the mode of each trace that the check prints; `reads` is what the check reads
-    beside Jaeger, of `journal`.
+    beside Jaeger, of `journal` and `prometheus`.
     """
 
     title: str
@@ -268,6 +268,22 @@ EXERCISES = {
             checks.functions_sleep(),
             checks.nothing_is_hidden(),
             checks.nothing_else_takes_time(),
+        ],
+    ),
+    9: Exercise(
+        title="Your own metric",
+        page="9-your-own-metric",
+        start=OWN_SPANS,
+        cases=["cars"],
+        shown=[("cars", "programmatic")],
+        reads=["prometheus"],
+        checks=[
+            checks.answers("cars", "programmatic", 200),
+            checks.has_span(checks.TIMED),
+            checks.has_histogram(),
+            checks.has_exemplar(),
+            checks.has_seconds(),
+            checks.has_buckets(),
         ],
     ),
     10: Exercise(

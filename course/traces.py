@@ -79,6 +79,17 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Exemplar:
+    """A value that a metric in Prometheus counts, with the ids of the span that recorded it."""
+
+    series: str  # Its name.
+    value: float
+    bound: float  # The upper bound of the bucket; infinite in the last one and without buckets.
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True)
 class Lab:
     """What the lab recorded of an exercise's requests."""
 
@@ -90,6 +101,9 @@ class Lab:
     new_statuses: Sequence[int] = ()
     # The lines of the manual mode in the host's journal since the requests.
     journal: Sequence[str] = ()
+    # What the processes that answered have in Prometheus: names of series, and exemplars.
+    series: Sequence[str] = ()
+    exemplars: Sequence[Exemplar] = ()
 
     def recording(self, case: str, mode: str) -> Recording:
         """Return what was recorded of a request. Raises LookupError if it was not sent."""
@@ -103,8 +117,10 @@ class Lab:
         return [recording for recording in self.recordings if recording.case == case]
 
     @property
-    def span_count(self) -> int:
-        return sum(len(recording.spans) for recording in self.recordings)
+    def arrived(self) -> int:
+        """How many spans, series and exemplars have arrived."""
+        spans = sum(len(recording.spans) for recording in self.recordings)
+        return spans + len(self.series) + len(self.exemplars)
 
 
 def record(response: dict[str, Any], trace: Trace | None) -> Recording:
@@ -169,14 +185,51 @@ def find_new(jaeger_url: str, responses: list[dict[str, Any]]) -> list[Trace]:
     return search(jaeger_url, SERVICES[0], limit=len(responses) + 1, tags=tags)
 
 
-def read_lab(sent: dict[str, Any]) -> Lab:
-    """Read the traces of the requests in `sent` from Jaeger.
+def query(prometheus_url: str, name: str, **parameters: Any) -> Any:
+    """Return the data of an answer of Prometheus's API; raises OSError."""
+    address = f"{prometheus_url}/api/v1/{name}?{urlencode(parameters)}"
+    with DIRECT.open(address, timeout=5) as answer:
+        return json.load(answer)["data"]
 
-    Raises OSError if Jaeger cannot be reached, ValueError if its answer is not JSON.
+
+def read_metrics(prometheus_url: str, lab: Lab) -> Lab:
+    """Return the lab with what the processes that answered have in Prometheus; raises OSError.
+
+    A process that has ended may have left series of other code.
+    """
+    spans = [span.attributes for recording in lab.recordings for span in recording.spans]
+    key = "service.instance.id"
+    instances = sorted({attributes[key] for attributes in spans if key in attributes})
+    own = f'{{instance=~"{"|".join(instances)}"}}'
+    series = query(prometheus_url, "query", query=f"count by (__name__) ({own})")["result"]
+    found = query(prometheus_url, "query_exemplars", query=own, start=0, end=9999999999)
+    return replace(
+        lab,
+        series=[one["metric"]["__name__"] for one in series],
+        exemplars=[
+            Exemplar(
+                series=one["seriesLabels"]["__name__"],
+                value=float(exemplar["value"]),
+                bound=float(one["seriesLabels"].get("le", "inf")),
+                trace_id=exemplar["labels"].get("trace_id", ""),
+                span_id=exemplar["labels"].get("span_id", ""),
+            )
+            for one in found
+            for exemplar in one["exemplars"]
+        ],
+    )
+
+
+def read_lab(sent: dict[str, Any]) -> Lab:
+    """Read the traces of the requests in `sent` from Jaeger, and their metrics, if asked for.
+
+    Raises OSError if Jaeger or Prometheus cannot be reached, ValueError if an answer is not JSON.
     """
     url = sent["jaeger_url"]
     ids = [response["trace_id"] for response in sent["responses"] if response["trace_id"]]
     lab = build_lab(sent, [read_trace(url, i) for i in ids], find_new(url, new_responses(sent)))
+    if sent["prometheus_url"]:
+        lab = read_metrics(sent["prometheus_url"], lab)
     begun = {}
     for recording in lab.recordings:
         if recording.case == "chain" and recording.server_span:

@@ -5,6 +5,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import yaml
+
 from course import REPOSITORY
 from course.exercises import EXERCISES
 
@@ -24,6 +26,11 @@ class WorkingCopy:
         self.app = self.folder / "app"
         self.sent_file = self.folder / "sent.json"
         self.number_file = self.folder / "number"
+        self.inventory = clone / ".lab/inventory.yml"
+
+    def lab_has(self, group: str) -> bool:
+        """Return whether the lab has hosts in an inventory group."""
+        return group in (yaml.safe_load(self.inventory.read_text(encoding="utf-8")) or {})
 
     def belongs_to(self, number: int) -> bool:
         """Return whether there is a working copy of this exercise. Raises Refused if of another."""

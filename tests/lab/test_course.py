@@ -10,9 +10,11 @@ from course.exercises import EXERCISES, PROGRAMMATIC
 from tests.support import contract
 from tests.support.commands import assert_failed
 from tests.support.course_answers import ANSWERS, Answer
-from tests.support.lab import Lab
+from tests.support.lab import Lab, made_with
 
 pytestmark = pytest.mark.long
+
+METRICS = [number for number, exercise in EXERCISES.items() if "prometheus" in exercise.reads]
 
 
 @pytest.fixture
@@ -38,8 +40,8 @@ def give(lab: Lab, copy: Path, number: int, answer: Answer, start: dict[str, str
     exercise(lab, number)
 
 
-@pytest.mark.parametrize("number", EXERCISES)
-def test_wrong_answers_get_their_hints_and_the_solution_passes(lab, copy, number):
+def try_answers(lab: Lab, copy: Path, number: int) -> None:
+    """Check that each wrong answer gets its hint, and that the solution passes."""
     exercise(lab, number)
     start = {path.name: path.read_text() for path in copy.glob("*.py")}
     *wrong, solution = ANSWERS[number]
@@ -50,6 +52,19 @@ def test_wrong_answers_get_their_hints_and_the_solution_passes(lab, copy, number
     give(lab, copy, number, solution, start)
     output = lab.must_make("check", f"EXERCISE={number}")
     assert f"Exercise {number} is done" in output
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES.keys() - METRICS))
+def test_wrong_answers_get_their_hints_and_the_solution_passes(lab, copy, number):
+    try_answers(lab, copy, number)
+
+
+@pytest.mark.parametrize("number", METRICS)
+def test_an_exercise_with_metrics_needs_prometheus(lab, copy, number):
+    refused = lab.make("exercise", f"EXERCISE={number}")
+    assert_failed(refused, "Nothing was changed.", "make lab BACKENDS=prometheus")
+    with made_with(lab, "prometheus"):
+        try_answers(lab, copy, number)
 
 
 def test_the_apps_of_the_repository_and_of_other_exercises_are_kept(lab, copy):

@@ -105,6 +105,31 @@ HANDLE = '@app.get("/cars")\ndef server_request():\n'
 WAIT = "    cars_created.wait(timeout=0.8)\n"
 LISTENER = '@event.listens_for(engine, "engine_connect")\ndef wait_for_cars(connection):\n'
 
+SECONDS = ", explicit_bucket_boundaries_advisory=[0.1, 0.25, 0.5, 0.75, 1, 2.5]"
+MEASURED_TWO = (
+    "def some_func_two():\n"
+    "    start = perf_counter()\n"
+    "    sleep(SLEEP_SECONDS)\n"
+    "    duration.record(perf_counter() - start)\n"
+)
+
+
+def create_metric(kind: str = "histogram", more: str = SECONDS) -> tuple[Edit, ...]:
+    """Return the changes that create a metric of the time that some_func_two takes."""
+    return (
+        programmatic(
+            "from opentelemetry import trace\n", "from opentelemetry import metrics, trace\n"
+        ),
+        programmatic("from time import sleep\n", "from time import perf_counter, sleep\n"),
+        programmatic(
+            "# How long each of the two functions sleeps.\n",
+            'meter = metrics.get_meter("server_programmatic")\n'
+            f'duration = meter.create_{kind}("some_func_two.duration", unit="s"{more})\n'
+            "# How long each of the two functions sleeps.\n",
+        ),
+    )
+
+
 FORMAT = "%(levelname)s %(message)s"
 FORMAT_WITH_IDS = "%(levelname)s [trace_id=%(trace_id)s span_id=%(span_id)s] %(message)s"
 
@@ -398,6 +423,49 @@ ANSWERS = {
             ),
         ),
         Answer("solution", "", (Edit(DATABASE, LISTENER + WAIT + "\n\n", ""),)),
+    ],
+    9: [
+        Answer("starting point", "Prometheus has no some_func_two_duration_seconds_bucket"),
+        Answer(
+            "counter",
+            "It is a counter",
+            (
+                *create_metric("counter", more=""),
+                programmatic(TWO, MEASURED_TWO.replace("record", "add")),
+            ),
+        ),
+        Answer(
+            "milliseconds",
+            "The value has another unit than the metric",
+            (
+                *create_metric(),
+                programmatic(
+                    TWO,
+                    MEASURED_TWO.replace(
+                        "perf_counter() - start", "(perf_counter() - start) * 1000"
+                    ),
+                ),
+            ),
+        ),
+        Answer(
+            "after the span has ended",
+            "It leads to the span some_func_one",
+            (
+                *create_metric(),
+                programmatic(
+                    CALL_TWO,
+                    "    start = perf_counter()\n"
+                    "    some_func_two()\n"
+                    "    duration.record(perf_counter() - start)\n",
+                ),
+            ),
+        ),
+        Answer(
+            "boundaries for milliseconds",
+            "s is in the bucket that ends at 5 s",
+            (*create_metric(more=""), programmatic(TWO, MEASURED_TWO)),
+        ),
+        Answer("solution", "", (*create_metric(), programmatic(TWO, MEASURED_TWO))),
     ],
     10: [
         Answer("starting point", "It has no trace_id=: INFO Found 5 cars"),

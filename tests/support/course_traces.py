@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from course.traces import MODES, Lab, Trace, build_lab
+from course.traces import MODES, Exemplar, Lab, Trace, build_lab
 
 SLEEP = 0.5
 QUERY_FAILED = "sqlalchemy.exc.OperationalError"
@@ -85,7 +85,7 @@ def sent(recorded: Recorded, jaeger_url: str = "http://jaeger") -> dict[str, Any
     ]
     return {
         **{"jaeger_url": jaeger_url, "responses": responses},
-        **{"sleep_seconds": SLEEP, "checksums": [], "journal": []},
+        **{"sleep_seconds": SLEEP, "checksums": [], "journal": [], "prometheus_url": ""},
     }
 
 
@@ -149,6 +149,19 @@ def waited(recorded: Recorded, mode: str, seconds: float) -> Lab:
     lab = lab_of(recorded)
     recordings = [replace(r, seconds=seconds) if r.mode == mode else r for r in lab.recordings]
     return replace(lab, recordings=recordings)
+
+
+# The spans of both functions in `measured`.
+ONE_SPAN, TWO_SPAN = "s4", "s5"
+HISTOGRAM = "some_func_two_duration_seconds_bucket"
+
+
+def measured(
+    value: float = SLEEP, span_id: str = TWO_SPAN, bound: float = 0.75, series: str = HISTOGRAM
+) -> Lab:
+    """Return what the lab recorded of the ninth exercise: a series with an exemplar."""
+    exemplar = Exemplar(series, value, bound, "cars-programmatic", span_id)
+    return replace(lab_of(cars(functions())), series=[series], exemplars=[exemplar])
 
 
 TRACE_ID = "00f7651916cd43dd8448eb211c80319c"

@@ -1,7 +1,7 @@
 """The checks of the exercises: each wrong answer gets the hint that helps, the solution none."""
 
 from dataclasses import replace
-from math import comb
+from math import comb, inf
 
 import pytest
 
@@ -11,6 +11,7 @@ from course.traces import Lab, build_lab
 from tests.support.course_answers import ANSWERS
 from tests.support.course_traces import (
     LAST,
+    ONE_SPAN,
     SLEEP,
     TRACE_ID,
     TWO_ID,
@@ -25,6 +26,7 @@ from tests.support.course_traces import (
     lab_of,
     line,
     logged,
+    measured,
     sampling,
     sent,
     span,
@@ -110,6 +112,12 @@ RECORDED = {
     (8, "wait in the handler"): timed(lasts={"programmatic": 1.8}),
     (8, "wait before the span"): waited(timed(), "manual", 1.8),
     (8, "solution"): timed(),
+    (9, "starting point"): cars(functions()),
+    (9, "counter"): measured(series="some_func_two_duration_seconds_total"),
+    (9, "milliseconds"): measured(500.2, bound=inf),
+    (9, "after the span has ended"): measured(span_id=ONE_SPAN),
+    (9, "boundaries for milliseconds"): measured(bound=5),
+    (9, "solution"): measured(),
     (10, "starting point"): logged(f"INFO {FOUND}"),
     (10, "ids in decimal"): logged(line(FOUND, NUMBER, 1), line(SLEEPING, NUMBER, 3)),
     (10, "ids of the time when the module is loaded"): logged(line(FOUND, "0" * 32, "0" * 16)),
@@ -243,6 +251,15 @@ OTHERS = [
     (7, "as well", named({**STABLE, "http.method": "GET"})),
     (8, "server_manual: 0.800 s more than the functions sleep, most of it in a gap", timed(0.8)),
     (8, "they take 0.099 s instead of 1.000 s", timed(lasts={"automatic": 0.1})),
+    (9, "It has one value", measured(series="some_func_two_duration_seconds")),
+    (
+        9,
+        "Prometheus has some_func_two_duration_milliseconds_bucket. Name the metric",
+        measured(series="some_func_two_duration_milliseconds_bucket"),
+    ),
+    (9, "It has no exemplar", replace(measured(), exemplars=[])),
+    (9, "It leads to the span elsewhere", measured(span_id="elsewhere")),
+    (9, "Read the clock before the sleep", measured(0.0001)),
     (10, "hex() adds 0x", logged(line(FOUND, hex(NUMBER)))),
     (10, "It has 16 of the id's 32 digits", logged(line(FOUND, TRACE_ID[16:]))),
     (10, f"Its id, {'1' * 32}, is not that", logged(line(FOUND, "1" * 32))),

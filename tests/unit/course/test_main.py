@@ -12,8 +12,10 @@ import course.__main__ as program
 from course.exercises import EXERCISES
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
+    HISTOGRAM,
     LAST,
     TRACE_ID,
+    TWO_SPAN,
     WHOLE,
     cars,
     chain,
@@ -31,6 +33,7 @@ def _program_uses_the_clone(copy, monkeypatch):
     monkeypatch.setattr(program, "WorkingCopy", lambda: copy)
     monkeypatch.setattr(program, "FIRST_SPANS", 0.5)
     monkeypatch.setattr(program, "MORE_SPANS", 0.5)
+    monkeypatch.setattr(program, "MORE_METRICS", 0.5)
 
 
 @pytest.fixture
@@ -197,6 +200,60 @@ def test_traces_whose_ids_are_unknown_are_found_by_their_path(copy, course, jaeg
     http_server.answers[f"/api/traces?{query}"] = (200, json.dumps({"data": found}).encode())
     status, output = course("check", "6")
     assert status == 0, output
+
+
+@pytest.fixture
+def prometheus(copy):
+    """The inventory of a lab with Prometheus."""
+    copy.inventory.parent.mkdir()
+    copy.inventory.write_text("prometheus:\n  hosts:\n    lab:\n")
+
+
+@pytest.mark.parametrize("action", ["prepare", "settings", "check"])
+def test_an_exercise_with_metrics_is_refused_without_prometheus(copy, course, action):
+    copy.inventory.parent.mkdir()
+    copy.inventory.write_text("jaeger:\n  hosts:\n    lab:\n")
+    status, output = course(action, "9")
+    assert status == 1
+    assert "which this lab does not have. Nothing was changed." in output
+    assert "make lab BACKENDS=prometheus" in output
+    assert not copy.folder.exists()
+
+
+@pytest.mark.usefixtures("prometheus")
+def test_a_metric_and_its_exemplar_are_read_from_prometheus(copy, course, jaeger, http_server):
+    course("prepare", "9")
+    recorded = cars(functions())
+    recorded["cars", "programmatic"][1]["attributes"] = {"service.instance.id": "i1"}
+    url = jaeger(recorded)
+    data = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": url}))
+    own = '{instance=~"i1"}'
+    series = {"data": {"result": [{"metric": {"__name__": HISTOGRAM}}]}}
+    labels = {"trace_id": "cars-programmatic", "span_id": TWO_SPAN}
+    found = {
+        "seriesLabels": {"__name__": HISTOGRAM, "le": "0.75"},
+        "exemplars": [{"labels": labels, "value": "0.5"}],
+    }
+    for name, answer, parameters in [
+        ("query", series, {"query": f"count by (__name__) ({own})"}),
+        ("query_exemplars", {"data": [found]}, {"query": own, "start": 0, "end": 9999999999}),
+    ]:
+        path = f"/api/v1/{name}?{urlencode(parameters)}"
+        http_server.answers[path] = (200, json.dumps(answer).encode())
+    status, output = course("check", "9")
+    assert status == 0, output
+
+
+@pytest.mark.usefixtures("prometheus")
+def test_a_prometheus_that_does_not_answer_is_named(copy, course, jaeger):
+    course("prepare", "9")
+    url = jaeger(cars(functions()))
+    data = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": f"{url}/prometheus"}))
+    status, output = course("check", "9")
+    assert status == 1
+    assert f"or Prometheus at {url}/prometheus cannot be read: HTTP Error 404" in output
 
 
 def test_spans_that_do_not_arrive_are_named_so(copy, course, jaeger):
