@@ -61,8 +61,10 @@ def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
             f"There is no working copy of exercise {number} yet. Nothing was sent. Create it: "
             f"make exercise EXERCISE={number}"
         )
+    module = EXERCISES[number].module
     return {
         "car_app_source": str(copy.app),
+        **({"car_app_automatic_module": module} if f"{module}.py" in copy.modules() else {}),
         "exercise_cases": EXERCISES[number].cases,
         "exercise_file": str(copy.sent_file),
         "exercise_mark": f"check={secrets.token_hex(8)}",

@@ -105,16 +105,16 @@ def has_library_spans(case: str, mode: str) -> Check:
     return Check("The libraries record the request and its query, as before", find_fault)
 
 
-# Spans of one's own, all in the request for the cars to the programmatic mode
+# Spans of one's own, all in the request for the cars
 
 
-def own_spans(lab: Lab, name: str) -> list[Span]:
-    return [span for span in lab.recording("cars", "programmatic").spans if span.name == name]
+def own_spans(lab: Lab, name: str, mode: str) -> list[Span]:
+    return [span for span in lab.recording("cars", mode).spans if span.name == name]
 
 
-def own_span(lab: Lab, name: str) -> Span:
+def own_span(lab: Lab, name: str, mode: str = "programmatic") -> Span:
     """Return the only span of a name; raises NotYet if there is another number of them."""
-    spans = own_spans(lab, name)
+    spans = own_spans(lab, name, mode)
     if len(spans) != 1:
         raise NotYet(f"it needs one span {name}")
     return spans[0]
@@ -132,11 +132,11 @@ def similar(name: str, others: list[str]) -> str:
     return candidates[found[0]] if found else ""
 
 
-def has_span(name: str) -> Check:
+def has_span(name: str, mode: str = "programmatic") -> Check:
     """The function of this name has a span, and only one."""
 
     def find_fault(lab: Lab) -> str:
-        spans = own_spans(lab, name)
+        spans = own_spans(lab, name, mode)
         if len(spans) == 1:
             return ""
         if spans:
@@ -144,10 +144,10 @@ def has_span(name: str) -> Check:
                 f"There are {len(spans)} spans of this name. Give the function a decorator or a "
                 "with block, not both."
             )
-        others = [span.name for span in lab.recording("cars", "programmatic").spans]
+        others = [span.name for span in lab.recording("cars", mode).spans]
         if other := similar(name, others):
             return f"There is a span {other}. Name it {name}, as server_manual does."
-        if any(span.name == name for span in lab.recording("cars", "automatic").spans):
+        if mode == "programmatic" and own_spans(lab, name, "automatic"):
             return "server_automatic has such a span. Add it to server_programmatic.py instead."
         return (
             "No span of this name has arrived. A span is sent when it ends: a with block and a "
@@ -157,11 +157,11 @@ def has_span(name: str) -> Check:
     return Check(f"{name} has a span", find_fault)
 
 
-def is_child(name: str, of: str) -> Check:
+def is_child(name: str, of: str, mode: str = "programmatic") -> Check:
     """The function's span is a child of the span `of`."""
 
     def find_fault(lab: Lab) -> str:
-        span, parent = own_span(lab, name), own_span(lab, of)
+        span, parent = own_span(lab, name, mode), own_span(lab, of, mode)
         if span.parent is parent:
             return ""
         if parent.parent is span:
@@ -897,3 +897,67 @@ def log_hint(got: Recording, text: str) -> str:
         f"It has no trace_id=: {text}\ntrace.get_current_span().get_span_context() has the ids, "
         "and a record factory or a filter of logging adds them to each line."
     )
+
+
+# The fourth mode, which runs in place of the automatic one
+
+FOURTH = "server_mixed"
+
+
+def is_fourth_service() -> Check:
+    """All spans of the request are of the fourth service."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("cars", "automatic")
+        server_span(got)
+        others = sorted({span.service for span in got.spans} - {FOURTH})
+        if not others:
+            return ""
+        if others == ["server_automatic"]:
+            return (
+                f"It is server_automatic. There was no {FOURTH}.py in .exercise/app when you "
+                "deployed it: write the module, with a Flask app called app, and deploy it."
+            )
+        return (
+            f"There are also spans of {' and '.join(others)}. opentelemetry-instrument has made "
+            "the provider and given it a name: take your tracer from trace.get_tracer, and make no "
+            "provider."
+        )
+
+    return Check(f"The request is answered by the service {FOURTH}", find_fault)
+
+
+def has_one_server_span() -> Check:
+    """The only server span is that of the instrumentation."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("cars", "automatic")
+        server_span(got)
+        own = [span for span in got.spans if span.kind == "server" and span.name != "GET /cars"]
+        if own:
+            return (
+                f"There is also {names(own)}, of your code. opentelemetry-instrument switches the "
+                "instrumentation of Flask on, which records the request: leave it to that."
+            )
+        return ""
+
+    return Check("Its server span is GET /cars, and there is no other", find_fault)
+
+
+def has_query() -> Check:
+    """The query has a span, a child of the server span."""
+
+    def find_fault(lab: Lab) -> str:
+        got = lab.recording("cars", "automatic")
+        above = server_span(got)
+        queries = [span for span in got.spans if span.name.startswith("SELECT")]
+        if not queries:
+            return (
+                "The query has no span. The instrumentation of SQLAlchemy records those of the "
+                "engine in db.py: read the cars as the other servers do."
+            )
+        if queries[0].parent is not above:
+            return f"It is a child of {queries[0].parent}: leave the query outside of that span."
+        return ""
+
+    return Check("The query has a span, a child of GET /cars", find_fault)

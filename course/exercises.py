@@ -34,7 +34,8 @@ class Exercise:
     `page` is its file in docs/course, without the ending; `start` changes the app into its starting
     point; `cases` are the requests to send, as the filter exercise_requests names them; `shown`
     names the case and the mode of each trace that the check prints; `reads` is what the check reads
-    beside Jaeger, of `journal` and `prometheus`.
+    beside Jaeger, of `journal` and `prometheus`; `module` runs in place of server_automatic, once
+    the working copy has it.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Exercise:
     checks: Sequence[Check]
     start: Sequence[Edit] = ()
     reads: Sequence[str] = ()
+    module: str = ""
 
 
 MANUAL = "server_manual.py"
@@ -297,6 +299,23 @@ EXERCISES = {
             checks.answers("cars", "manual", 200),
             checks.leads_to("server_request", line="Found"),
             checks.leads_to("some_func_two", line="Sleeping"),
+        ],
+    ),
+    11: Exercise(
+        title="A fourth mode",
+        page="11-a-fourth-mode",
+        cases=["cars"],
+        shown=[("cars", "automatic")],
+        module=checks.FOURTH,
+        checks=[
+            checks.answers("cars", "automatic", 200),
+            checks.is_fourth_service(),
+            checks.has_one_server_span(),
+            checks.has_query(),
+            checks.has_span("some_func_one", "automatic"),
+            checks.is_child("some_func_one", of="GET /cars", mode="automatic"),
+            checks.has_span("some_func_two", "automatic"),
+            checks.is_child("some_func_two", of="some_func_one", mode="automatic"),
         ],
     ),
 }

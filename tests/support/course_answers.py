@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from course import REPOSITORY
+from course.checks import FOURTH
 from course.exercises import BROKEN_CHAIN, DATABASE, MANUAL, OWN_SPANS, PROGRAMMATIC, Edit
 
 
@@ -17,6 +19,9 @@ class Answer:
         return self.name
 
 
+AUTOMATIC = "server_automatic.py"
+
+
 def programmatic(old: str, new: str) -> Edit:
     return Edit(PROGRAMMATIC, old, new)
 
@@ -26,7 +31,7 @@ def manual(old: str, new: str) -> Edit:
 
 
 def automatic(old: str, new: str) -> Edit:
-    return Edit("server_automatic.py", old, new)
+    return Edit(AUTOMATIC, old, new)
 
 
 TRACER = OWN_SPANS[0]
@@ -161,6 +166,15 @@ def log_ids(trace_id: str, span_id: str, level: str = "info") -> tuple[Edit, ...
 
 FORMAT_IDS = "trace.format_trace_id(context.trace_id)", "trace.format_span_id(context.span_id)"
 LOADED = "trace.get_current_span().get_span_context()"
+
+
+def fourth(module: str, *edits: Edit) -> tuple[Edit]:
+    """Return the change that writes the fourth mode's module, from another one of the app."""
+    text = (REPOSITORY / "app" / module).read_text(encoding="utf-8")
+    for edit in edits:
+        text = edit.apply(text)
+    return (Edit(f"{FOURTH}.py", "", text),)
+
 
 ANSWERS = {
     1: [
@@ -506,5 +520,30 @@ ANSWERS = {
             log_ids(*FORMAT_IDS, level="debug"),
         ),
         Answer("solution", "", log_ids(*FORMAT_IDS)),
+    ],
+    11: [
+        Answer("starting point", "It is server_automatic. There was no server_mixed.py"),
+        Answer(
+            "copy of the automatic mode",
+            "No span of this name has arrived",
+            fourth(AUTOMATIC),
+        ),
+        Answer(
+            "copy of the manual mode",
+            "There is also server_request, of your code",
+            fourth(MANUAL),
+        ),
+        Answer(
+            "solution",
+            "",
+            fourth(
+                AUTOMATIC,
+                automatic(
+                    "import Flask, jsonify\n",
+                    "import Flask, jsonify\nfrom opentelemetry import trace\n",
+                ),
+                *(Edit(AUTOMATIC, edit.old, edit.new) for edit in OWN_SPANS),
+            ),
+        ),
     ],
 }

@@ -164,6 +164,24 @@ def measured(
     return replace(lab_of(cars(functions())), series=[series], exemplars=[exemplar])
 
 
+def of_service(tree: Tree, service: str) -> Tree:
+    """Return a span and its descendants as those of another service."""
+    children = tuple(of_service(child, service) for child in tree["children"])
+    return {**tree, "service": service, "children": children}
+
+
+def fourth(*below: Tree, service: str = "server_mixed", beside: tuple[Tree, ...] = ()) -> Lab:
+    """Return what the lab recorded of the eleventh exercise.
+
+    `below` are the spans below the server span, and `beside` are those that continue the request's
+    trace too.
+    """
+    root = span("GET /cars", *below, kind="server", lasts=1)
+    recorded: Recorded = {("cars", "automatic"): (200, None)}
+    trace = jaeger_trace(*(of_service(tree, service) for tree in (root, *beside)))
+    return build_lab(sent(recorded), [trace])
+
+
 TRACE_ID = "00f7651916cd43dd8448eb211c80319c"
 # The spans of the manual mode in `timed`.
 SERVER_ID, TWO_ID = "s1", "s3"

@@ -21,9 +21,11 @@ from tests.support.course_traces import (
     chain,
     exception,
     failures,
+    fourth,
     functions,
     jaeger_trace,
     lab_of,
+    libraries,
     line,
     logged,
     measured,
@@ -124,6 +126,12 @@ RECORDED = {
     (10, "ids of the server span in each line"): logged(line(FOUND), line(SLEEPING)),
     (10, "line below the log level"): logged(line(FOUND)),
     (10, "solution"): logged(line(FOUND), line(SLEEPING, span_id=TWO_ID)),
+    (11, "starting point"): fourth(*libraries(), service="server_automatic"),
+    (11, "copy of the automatic mode"): fourth(*libraries()),
+    (11, "copy of the manual mode"): fourth(
+        beside=(span("server_request", *libraries(), functions(), kind="server"),)
+    ),
+    (11, "solution"): fourth(*libraries(), functions()),
 }
 
 
@@ -265,6 +273,10 @@ OTHERS = [
     (10, f"Its id, {'1' * 32}, is not that", logged(line(FOUND, "1" * 32))),
     (10, "but not after trace_id=", logged(f"INFO {TRACE_ID} {FOUND}")),
     (10, "but not span_id=", logged(f"INFO [trace_id={TRACE_ID}] {FOUND}")),
+    (11, "It is a sibling of some_func_one", fourth(span("some_func_one"), TWO)),
+    (11, "There are also spans of server_own", fourth(functions(), service="server_own")),
+    (11, "The query has no span", fourth(functions())),
+    (11, "It is a child of server_mixed: own [internal]", fourth(span("own", *libraries()))),
 ]
 
 

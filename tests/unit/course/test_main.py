@@ -121,6 +121,13 @@ def test_the_settings_name_the_working_copy_and_the_requests(copy, course):
     }
 
 
+def test_the_fourth_mode_runs_once_its_module_is_there(copy, course):
+    course("prepare", "11")
+    assert "car_app_automatic_module" not in json.loads(course("settings", "11")[1])
+    (copy.app / "server_mixed.py").touch()
+    assert json.loads(course("settings", "11")[1])["car_app_automatic_module"] == "server_mixed"
+
+
 def test_every_check_has_a_mark_of_its_own(copy, course):
     course("prepare", "6")
     marks = {json.loads(course("settings", "6")[1])["exercise_mark"] for _ in range(2)}

@@ -120,7 +120,7 @@ def test_an_answer_of_the_tests_applies_and_can_be_parsed(copy, number, answer):
     copy.create(number)
     for edit in answer.edits:
         file = copy.app / edit.file
-        file.write_text(edit.apply(file.read_text()))
+        file.write_text(edit.apply(file.read_text() if file.exists() else ""))
     copy.check_files()
 
 
