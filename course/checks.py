@@ -786,8 +786,8 @@ def has_exemplar() -> Check:
         others = names([other for other in spans if other.span_id == exemplar.span_id])
         return (
             f"It leads to the span {others or exemplar.span_id}, which was the current one when "
-            f"the value was recorded. That of {TIMED} is it until the function ends: call record "
-            "before that."
+            f"the value was recorded. The span of {TIMED} is the current one until the function "
+            "ends: call record before that."
         )
 
     return Check(f"Its exemplar leads to the span {TIMED} of the request", find_fault)
@@ -832,28 +832,20 @@ def has_buckets() -> Check:
 
 # Log lines
 
-# What gunicorn writes of each request, with the header that the request sent.
-ACCESS = re.compile(r'^\S+ "[A-Z]+ .* traceparent=\S+$')
-
 
 def leads_to(name: str, line: str) -> Check:
     """A log line of the manual mode, which has the text `line`, has the ids of the span `name`."""
 
     def find_fault(lab: Lab) -> str:
-        got = lab.recording("cars", "manual")
-        spans = [span for span in got.spans if span.name == name]
-        if len(spans) != 1:
-            raise NotYet(f"it needs one span {name}")
-        own = [text for text in lab.journal if not ACCESS.match(text)]
-        found = [text for text in own if line in text]
+        got, span = lab.recording("cars", "manual"), own_span(lab, name, "manual")
+        found = [text for text in lab.journal if line in text]
         if not found:
             return (
                 f'The journal has no line "{line} ...". The level of app.logger is INFO: what is '
                 "below, such as debug(), is not written. Use app.logger.info."
             )
-        trace_id, span_id = (f"trace_id={got.trace_id}", f"span_id={spans[0].span_id}")
-        with_trace = [text for text in found if re.search(rf"\b{trace_id}\b", text)]
-        if any(re.search(rf"\b{span_id}\b", text) for text in with_trace):
+        with_trace = [text for text in found if re.search(rf"\btrace_id={got.trace_id}\b", text)]
+        if any(re.search(rf"\bspan_id={span.span_id}\b", text) for text in with_trace):
             return ""
         return log_span_hint(got, name, with_trace[0]) if with_trace else log_hint(got, found[0])
 
