@@ -23,12 +23,22 @@ CHAIN := 0
 BACKENDS :=
 # The exercise of docs/course that `make exercise` deploys and `make check` checks.
 EXERCISE :=
+# The number of students for whom `make lab` creates a host each, and the one whose host a command is for.
+STUDENTS :=
+STUDENT :=
 # The programs that `make local` starts; all if empty.
 PROGRAMS :=
-on_lab := ansible-playbook -i .lab/inventory.yml
+labs := $(wildcard .lab .students)
+lab_folder := $(if $(STUDENT),.students/student-$(STUDENT),.lab)
+missing_lab := $(if $(STUDENT),host of student $(STUDENT): create those of 8 students with `make lab STUDENTS=8,lab here yet: create it with `make lab)
+report_file := report$(if $(STUDENT),-student-$(STUDENT)).html
+for_student := $(if $(STUDENT), STUDENT=$(STUDENT))
+course := python -m course $(if $(STUDENT),--student='$(STUDENT)')
+students := python -m course.students
+on_lab := ansible-playbook -i $(lab_folder)/inventory.yml
 on_local := ansible-playbook -i inventory/local.yml
-status_file := .lab/status.txt
-proof_file := .lab/proof.txt
+status_file := $(lab_folder)/status.txt
+proof_file := $(lab_folder)/proof.txt
 write_proof := -e proof_file=$(proof_file)
 write_status := $(on_lab) playbooks/status.yml -e status_file=$(status_file)
 vagrant_packages := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
@@ -39,7 +49,19 @@ help: ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: lab
-lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it
+ifneq ($(STUDENTS),)
+lab: can-create-hosts .venv/.complete
+	@$(students) plan '$(STUDENTS)' '$(BACKENDS)'
+	@settings=$$($(students) settings '$(STUDENTS)'); ansible-playbook lab/create.yml -e "$$settings"
+	@ansible-playbook -i .students/inventory.yml site.yml
+	@echo; $(students) page
+	@echo
+	@echo 'Next: make exercise EXERCISE=1 STUDENT=1    deploys a working copy of student 1; so do the other commands'
+	@echo '      make students                         checks every exercise and writes the page again'
+	@echo '      make reset STUDENT=1                  makes a host new'
+	@echo '      make destroy                          removes all hosts'
+else
+lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
 	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
 	@$(on_lab) lab/elasticsearch.yml lab/cassandra.yml lab/kafka.yml site.yml $(write_proof)
 	@out=$$($(write_status) playbooks/traffic.yml -e traffic_requests=1 --skip-tags traces) || { echo "$$out" >&2; exit 1; }
@@ -52,6 +74,20 @@ lab: can-create-hosts .venv/.complete ## create a systemd host on this machine a
 	@echo '      make traffic   sends more requests (N=10)'
 	@echo '      make shell     opens a shell on the host: journalctl -u car-manual, systemctl cat jaeger'
 	@echo '      make destroy   removes the host'
+endif
+
+.PHONY: students
+students: has-class .venv/.complete ## check the exercise of every student and write the page of the class
+	@$(students) check
+
+.PHONY: reset
+reset: can-create-hosts has-student has-lab .venv/.complete ## make the host of a student new (STUDENT=3) and put the working copy aside
+	@$(students) set-aside '$(STUDENT)'
+	@settings=$$($(students) settings); \
+	    ansible-playbook lab/destroy.yml --tags machines -e "$$settings" -e '{"lab_hosts": [{"name": "student-$(STUDENT)"}]}'; \
+	    ansible-playbook lab/create.yml -e "$$settings"
+	@$(on_lab) site.yml
+	@$(students) page
 
 .PHONY: status
 status: has-lab .venv/.complete ## print a line for each endpoint; fails if one does not answer
@@ -68,31 +104,33 @@ traffic: has-lab .venv/.complete ## send N requests (default 10) to each mode, o
 
 .PHONY: report
 report: has-lab .venv/.complete ## compare the traces of a request to each mode, here and in report.html
-	@out=$$($(on_lab) playbooks/report.yml) || { echo "$$out" >&2; exit 1; }
-	@cat report.md; echo
-	@python -c 'import pathlib; print("The same as a page:", pathlib.Path("report.html").absolute().as_uri())'
+	@out=$$($(on_lab) playbooks/report.yml -e report_file=$(report_file)) || { echo "$$out" >&2; exit 1; }
+	@cat $(report_file:.html=.md); echo
+	@python -c 'import pathlib; print("The same as a page:", pathlib.Path("$(report_file)").absolute().as_uri())'
 
 .PHONY: exercise
 exercise: has-lab .venv/.complete ## deploy your working copy of an exercise (EXERCISE=1), see docs/course/README.md
-	@python -m course prepare '$(EXERCISE)'
-	@settings=$$(python -m course settings '$(EXERCISE)'); \
+	@$(course) prepare '$(EXERCISE)'
+	@settings=$$($(course) settings '$(EXERCISE)'); \
 	    out=$$($(on_lab) playbooks/car_app.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
-	@echo 'The lab runs it. Change the files there, run this again, then: make check EXERCISE=$(EXERCISE)'
+	@echo 'The lab runs it. Change the files there, run this again, then: make check EXERCISE=$(EXERCISE)$(for_student)'
 
 .PHONY: check
 check: has-lab .venv/.complete ## check the traces of an exercise (EXERCISE=1)
-	@settings=$$(python -m course settings '$(EXERCISE)'); \
+	@settings=$$($(course) settings '$(EXERCISE)'); \
 	    out=$$($(on_lab) playbooks/send_exercise.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
-	@python -m course check '$(EXERCISE)'
+	@$(course) check '$(EXERCISE)'
 
 .PHONY: shell
 shell: has-lab .venv/.complete ## open a shell on the lab's host
-	@ssh -F .lab/ssh_config lab
+	@ssh -F $(if $(STUDENT),.students/ssh_config student-$(STUDENT),.lab/ssh_config lab)
 
 .PHONY: destroy
-destroy: lab-is-readable .venv/.complete ## remove the lab's host
+destroy: lab-is-readable .venv/.complete ## remove the lab's host and those of all students
 	@ansible-playbook lab/destroy.yml
 	@rm -f $(status_file) $(proof_file)
+	@[ ! -e .students ] || { settings=$$($(students) settings); ansible-playbook lab/destroy.yml -e "$$settings"; \
+	    rm -r .students; rm -f students.html; }
 
 .PHONY: clean-cache
 clean-cache: .venv/.complete ## remove what the lab keeps in ~/.cache/otel-lab between runs
@@ -167,12 +205,20 @@ can-create-hosts:
 
 .PHONY: lab-is-readable
 lab-is-readable:
-	@[ ! -e .lab ] || find .lab -maxdepth 2 >/dev/null 2>&1 || { \
-	    echo "The lab in $$PWD/.lab belongs to $$(stat -c %U .lab), and $$(id -un) cannot read it: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
+	@[ -z '$(labs)' ] || find $(labs) -maxdepth 2 >/dev/null 2>&1 || { \
+	    echo "The lab in $$PWD/$(firstword $(labs)) belongs to $$(stat -c %U $(firstword $(labs))), and $$(id -un) cannot read it: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
 
 .PHONY: has-lab
 has-lab: lab-is-readable
-	@[ -e .lab/inventory.yml ] || { echo 'There is no lab here yet: create it with `make lab`.' >&2; exit 1; }
+	@[ -e '$(lab_folder)/inventory.yml' ] || { echo 'There is no $(missing_lab)`.' >&2; exit 1; }
+
+.PHONY: has-class
+has-class: lab-is-readable
+	@[ -e .students ] || { echo 'There is no class here yet: create it with `make lab STUDENTS=8`.' >&2; exit 1; }
+
+.PHONY: has-student
+has-student:
+	@[ -n '$(STUDENT)' ] || { echo 'Name a student, such as STUDENT=3. Nothing was changed.' >&2; exit 1; }
 
 # pip's configuration file may name another place. $(1) is the environment, $(2) the options.
 install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes \

@@ -4,5 +4,5 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# The same folder as in pyproject.toml, for pytest and mypy.
-sys.path.append(str(REPOSITORY / "plugins/modules"))
+# The same folders as in pyproject.toml, for pytest and mypy.
+sys.path += [str(REPOSITORY / "plugins/filter"), str(REPOSITORY / "plugins/modules")]

@@ -3,6 +3,8 @@
 python -m course prepare 1     create the working copy, or check the files of the one that is there
 python -m course settings 1    print the settings of the playbooks that deploy and check it
 python -m course check 1       check the traces of the requests that were sent
+
+With --student=3, the working copy and the host are those of a student of a class.
 """
 
 import argparse
@@ -14,9 +16,11 @@ from http.client import HTTPException
 from typing import Any
 
 from course.checks import Result, evaluate
+from course.classroom import Classroom
 from course.exercises import EXERCISES, Exercise
+from course.students_page import write_page
 from course.traces import Lab, Recording, Span, read_lab
-from course.working_copy import FOLDER, Refused, WorkingCopy
+from course.working_copy import Refused, WorkingCopy
 
 # Seconds to wait for the first spans, for more of them, which a service sends twice a second, and
 # for metrics, which it sends every 5 seconds.
@@ -49,9 +53,9 @@ def prepare(copy: WorkingCopy, number: int) -> str:
     """Create the working copy if it is not there, and check its files; return what was done."""
     if copy.belongs_to(number):
         copy.check_files()
-        return f"Deploying {FOLDER}/app, your working copy of exercise {number} ..."
+        return f"Deploying {copy.name}/app, your working copy of exercise {number} ..."
     copy.create(number)
-    return f"Created {FOLDER}/app, your working copy of exercise {number}. Deploying it ..."
+    return f"Created {copy.name}/app, your working copy of exercise {number}. Deploying it ..."
 
 
 def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def settings(copy: WorkingCopy, number: int) -> dict[str, Any]:
     if not copy.belongs_to(number):
         raise Refused(
             f"There is no working copy of exercise {number} yet. Nothing was sent. Create it: "
-            f"make exercise EXERCISE={number}"
+            f"{copy.command('exercise', number)}"
         )
     module = EXERCISES[number].module
     return {
@@ -118,13 +122,16 @@ def describe(recording: Recording, jaeger_url: str) -> list[str]:
     ]
 
 
-def check(copy: WorkingCopy, number: int) -> tuple[str, bool]:
-    """Check an exercise; return the text to print, and whether all is right. Raises Refused."""
+def check(copy: WorkingCopy, number: int) -> tuple[str, int, int]:
+    """Check an exercise; return the text to print, and how many things are right, of how many.
+
+    Raises Refused.
+    """
     sent = json.loads(copy.sent_file.read_text(encoding="utf-8"))
     if differing := copy.differing(sent["checksums"]):
         raise Refused(
-            f"The lab does not run {' and '.join(differing)} of {FOLDER}/app as it is now. Nothing "
-            f"was checked. Deploy it first: make exercise EXERCISE={number}"
+            f"The lab does not run {' and '.join(differing)} of {copy.name}/app as it is now. "
+            f"Nothing was checked. Deploy it first: {copy.command('exercise', number)}"
         )
     exercise = EXERCISES[number]
     try:
@@ -146,17 +153,17 @@ def check(copy: WorkingCopy, number: int) -> tuple[str, bool]:
     for service, trace_id in lab.begun.items():
         lines += ["", f"Begun by {service}: {sent['jaeger_url']}/trace/{trace_id}"]
     right = sum(result.state == "right" for result in results)
-    is_done = right == len(results)
-    lines += ["", f"{right} of {len(results)} are right. " + next_step(number, is_done)]
-    return "\n".join(lines), is_done
+    step = next_step(copy, number, right == len(results))
+    lines += ["", f"{right} of {len(results)} are right. {step}"]
+    return "\n".join(lines), right, len(results)
 
 
-def next_step(number: int, is_done: bool) -> str:
+def next_step(copy: WorkingCopy, number: int, is_done: bool) -> str:
     if is_done:
         return f"Exercise {number} is done; its page has questions."
     return (
-        f"Change the files in {FOLDER}/app, deploy them with make exercise EXERCISE={number}, and "
-        "check again."
+        f"Change the files in {copy.name}/app, deploy them with "
+        f"{copy.command('exercise', number)}, and check again."
     )
 
 
@@ -164,8 +171,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m course", description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=["prepare", "settings", "check"])
     parser.add_argument("exercise", help="the exercise's number")
+    parser.add_argument("--student", type=int, help="the student's number in a class")
     arguments = parser.parse_args()
-    copy = WorkingCopy()
+    student = Classroom().student(arguments.student) if arguments.student else None
+    copy = student.copy if student else WorkingCopy()
     try:
         number = exercise_number(arguments.exercise)
         check_lab(copy, number)
@@ -174,9 +183,12 @@ def main() -> int:
         elif arguments.action == "settings":
             print(json.dumps(settings(copy, number)))
         else:
-            text, is_done = check(copy, number)
+            text, right, count = check(copy, number)
             print(text)
-            return 0 if is_done else 1
+            if student:
+                student.record(number, right, count)
+                write_page(Classroom())
+            return 0 if right == count else 1
     except Refused as reason:
         print(reason, file=sys.stderr)
         return 1

@@ -18,11 +18,16 @@ class Refused(Exception):
 
 
 class WorkingCopy:
-    """The folder .exercise of a clone: the app, and the number of the exercise."""
+    """A folder of a clone with the app and the number of the exercise: .exercise, or a student's.
 
-    def __init__(self, clone: Path = REPOSITORY):
+    `student` is the student's number in a class, 0 if there is none.
+    """
+
+    def __init__(self, clone: Path = REPOSITORY, student: int = 0):
+        self.student = student
+        self.name = f"{FOLDER}-student-{student}" if student else FOLDER
         self.source = clone / "app"
-        self.folder = clone / FOLDER
+        self.folder = clone / self.name
         self.app = self.folder / "app"
         self.sent_file = self.folder / "sent.json"
         self.number_file = self.folder / "number"
@@ -31,6 +36,19 @@ class WorkingCopy:
     def lab_has(self, group: str) -> bool:
         """Return whether the lab has hosts in an inventory group."""
         return group in (yaml.safe_load(self.inventory.read_text(encoding="utf-8")) or {})
+
+    def command(self, target: str, number: int) -> str:
+        """Return the make command of an exercise on the host that this copy is deployed to."""
+        student = f" STUDENT={self.student}" if self.student else ""
+        return f"make {target} EXERCISE={number}{student}"
+
+    def number(self) -> int | None:
+        """Return the number of the exercise that was begun; None if none was."""
+        try:
+            text = self.number_file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return int(text) if text.isdecimal() else None
 
     def belongs_to(self, number: int) -> bool:
         """Return whether there is a working copy of this exercise. Raises Refused if of another."""
@@ -44,17 +62,17 @@ class WorkingCopy:
             return True
         work = f"your work on exercise {other}" if other.isdecimal() else other
         raise Refused(
-            f"{FOLDER} has {work}, which was left unchanged. Move it away to keep it:\n"
-            f"  mv {FOLDER} {FOLDER}-{other if other.isdecimal() else 'old'}\n"
+            f"{self.name} has {work}, which was left unchanged. Move it away to keep it:\n"
+            f"  mv {self.name} {self.name}-{other if other.isdecimal() else 'old'}\n"
             f"or remove it:\n"
-            f"  rm -r {FOLDER}\n"
-            f"Then run this again. To go back to an exercise, move its folder back to {FOLDER}."
+            f"  rm -r {self.name}\n"
+            f"Then run this again. To go back to an exercise, move its folder back to {self.name}."
         )
 
     def create(self, number: int) -> None:
         """Create the working copy at the starting point of an exercise; it must not exist."""
         # A run that is killed leaves no half of it.
-        partial = self.folder.with_name(f"{FOLDER}.partial")
+        partial = self.folder.with_name(f"{self.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         ignored = shutil.ignore_patterns("*.db", "__pycache__")
         shutil.copytree(self.source, partial / "app", ignore=ignored)
@@ -76,15 +94,15 @@ class WorkingCopy:
         }
         if missing := sorted(name for name in files if not (self.app / name).exists()):
             raise Refused(
-                f"{FOLDER}/app lacks {' and '.join(missing)}. Nothing was deployed. Copy what is "
-                "missing from app."
+                f"{self.name}/app lacks {' and '.join(missing)}. Nothing was deployed. Copy what "
+                "is missing from app."
             )
         for name, module in modules.items():
             try:
                 ast.parse(module)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
-                where = f"{FOLDER}/app/{name}" + (f", line {line}" if line else "")
+                where = f"{self.name}/app/{name}" + (f", line {line}" if line else "")
                 text = (getattr(error, "text", None) or "").rstrip()
                 message = error.msg if isinstance(error, SyntaxError) else str(error)
                 raise Refused(

@@ -51,10 +51,10 @@ def measured(report: Report) -> Text | str:
     return WORDS["measured"].format(date=run["date"][:10], cores=cores, cpu=machine["cpu"])
 
 
-def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
-    """Render a template; `finalize` converts what it prints."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+def create_environment(finalize: Callable[[object], object], *folders: Path) -> jinja2.Environment:
+    """Return the environment of some folders' templates; `finalize` converts what they print."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=jinja2.select_autoescape(["html.j2"]),
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
@@ -62,6 +62,11 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
+    """Render a template; `finalize` converts what it prints."""
+    environment = create_environment(finalize, TEMPLATES)
     environment.filters.update(
         percent=percent,
         css_percent="{:.4%}".format,
