@@ -17,6 +17,15 @@ def clone(tmp_path_factory):
     return clone
 
 
+@pytest.fixture
+def as_root(tmp_path):
+    """The environment in which make takes its user for root on a Debian-like Linux."""
+    for program, answer in ("uname", "Linux"), ("id", "0"), ("apt-get", ""):
+        (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
+        (tmp_path / program).chmod(0o755)
+    return {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
 @pytest.mark.parametrize(("program", "answer"), [("uname", "Darwin"), ("id", "1000")])
 def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answer):
     (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
@@ -33,7 +42,22 @@ def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answe
     "target", ["status", "verify", "traffic", "report", "exercise", "check", "shell"]
 )
 def test_a_command_without_a_lab_names_the_one_that_creates_it(clone, target):
-    assert_failed(run("make", target, cwd=clone), "make lab")
+    assert_failed(run("make", target, cwd=clone), "make lab`")
+    of_student = run("make", target, "STUDENT=3", cwd=clone)
+    assert_failed(of_student, "There is no host of student 3", "make lab STUDENTS=")
+
+
+@pytest.mark.parametrize("target", ["students", "reset STUDENT=3"])
+def test_a_command_for_a_class_names_the_one_that_creates_it(clone, as_root, target):
+    assert_failed(run("make", *target.split(), cwd=clone, env=as_root), "make lab STUDENTS=")
+
+
+@pytest.mark.parametrize("students", ["0", "abc", "1000"])
+def test_a_wrong_number_of_students_changes_nothing(clone, as_root, students):
+    before = sorted(clone.iterdir())
+    lab = run("make", "lab", f"STUDENTS={students}", cwd=clone, env=as_root)
+    assert_failed(lab, f"STUDENTS is {students}, but must be", "Nothing was changed.")
+    assert sorted(clone.iterdir()) == before
 
 
 def test_help_lists_every_documented_target():
