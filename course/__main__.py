@@ -180,6 +180,8 @@ def main() -> int:
         check_lab(copy, number)
         if arguments.action == "prepare":
             print(prepare(copy, number))
+            if student:
+                write_page(Classroom())
         elif arguments.action == "settings":
             print(json.dumps(settings(copy, number)))
         else:

@@ -15,7 +15,7 @@ from loopback import server_name, tunnel
 from report.render import TEMPLATES, create_environment, to_html
 from report.texts import Text
 
-TIME = "%Y-%m-%d %H:%M"
+TIME = "%Y-%m-%d %H:%M".replace("-", "\N{NON-BREAKING HYPHEN}")
 _texts = yaml.safe_load(Path(__file__).with_name("texts.yml").read_text(encoding="utf-8"))
 WORDS = {key: Text(**text) for key, text in _texts.items()}
 

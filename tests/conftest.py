@@ -68,7 +68,7 @@ def clone(worker_id) -> Path:
     """A copy of the repository with nothing but what git tracks, for each process of pytest."""
     clone = REPOSITORY / ".test" / worker_id / "otel-lab"
     # A killed run leaves its machines too.
-    for folder in ".lab", ".second", ".jaeger-1", ".jaeger-2":
+    for folder in ".lab", ".second", ".jaeger-1", ".jaeger-2", ".students":
         if (clone / folder).exists():
             run("make", "destroy", cwd=clone, env={"OTEL_LAB_DIRECTORY": str(clone / folder)})
     for name in "cluster", "stream":

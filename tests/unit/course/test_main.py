@@ -302,3 +302,31 @@ def test_make_refuses_an_unknown_exercise(tmp_path, target):
     assert ran.returncode != 0
     assert "There is no exercise 99." in ran.stdout
     assert not (clone / ".exercise").exists()
+
+
+def test_a_students_check_is_recorded_and_shown_on_the_page_of_the_class(
+    classroom, add_student, course, jaeger, monkeypatch, copy
+):
+    student = add_student(3)
+    student.copy.source = copy.source
+    monkeypatch.setattr(classroom, "student", lambda number: student)
+    monkeypatch.setattr(program, "Classroom", lambda: classroom)
+    copy.folder, copy.app, copy.sent_file = (
+        student.copy.folder,
+        student.copy.app,
+        student.copy.sent_file,
+    )
+    status, output = course("--student=3", "prepare", "1")
+    assert output.startswith("Created .exercise-student-3/app, your working copy of exercise 1.")
+    jaeger(cars())
+    status, output = course("--student=3", "check", "1")
+    assert status == 1
+    assert (
+        "Change the files in .exercise-student-3/app, deploy them with "
+        "make exercise EXERCISE=1 STUDENT=3, and check again." in output
+    )
+    assert (student.results()[1].right, student.results()[1].count) == (2, 8)
+    assert "2 of 8" in classroom.page.read_text()
+    jaeger(cars(functions()))
+    assert course("--student=3", "check", "1")[0] == 0
+    assert student.results()[1].is_done

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from course.exercises import EXERCISES
-from course.working_copy import Refused
+from course.working_copy import Refused, WorkingCopy
 from tests.support.commands import must_run
 from tests.support.course_answers import ANSWERS
 
@@ -130,3 +130,22 @@ def test_every_exercise_has_a_starting_point_two_wrong_answers_and_a_solution():
         assert answers[0].edits == ()
         assert [bool(answer.hint) for answer in answers[-2:]] == [True, False]
         assert len(answers) >= 4
+
+
+def test_a_students_copy_has_a_folder_of_its_own(copy):
+    student = WorkingCopy(copy.source.parent, student=3)
+    copy.create(1)
+    student.create(2)
+    assert (copy.number(), student.number()) == (1, 2)
+    with pytest.raises(Refused, match=r"  mv \.exercise-student-3 \.exercise-student-3-2\n"):
+        student.belongs_to(1)
+    assert student.command("check", 2) == "make check EXERCISE=2 STUDENT=3"
+    assert copy.command("check", 1) == "make check EXERCISE=1"
+
+
+@pytest.mark.parametrize("content", ["", "one\n"])
+def test_no_exercise_was_begun_in_a_folder_of_somebody_else(copy, content):
+    assert copy.number() is None
+    copy.folder.mkdir()
+    copy.number_file.write_text(content)
+    assert copy.number() is None
