@@ -53,7 +53,8 @@ ifneq ($(STUDENTS),)
 lab: can-create-hosts .venv/.complete
 	@$(students) plan '$(STUDENTS)' '$(BACKENDS)'
 	@settings=$$($(students) settings '$(STUDENTS)'); ansible-playbook lab/create.yml -e "$$settings"
-	@ansible-playbook -i .students/inventory.yml site.yml
+	@# Where a student has begun an exercise, the code that runs is the student's.
+	@fresh=$$($(students) fresh); [ -z "$$fresh" ] || ansible-playbook $$fresh site.yml
 	@echo; $(students) page
 	@echo
 	@echo 'Next: make exercise EXERCISE=1 STUDENT=1    deploys a working copy of student 1; so do the other commands'
@@ -129,8 +130,8 @@ shell: has-lab .venv/.complete ## open a shell on the lab's host
 destroy: lab-is-readable .venv/.complete ## remove the lab's host and those of all students
 	@ansible-playbook lab/destroy.yml
 	@rm -f $(status_file) $(proof_file)
-	@[ ! -e .students ] || { settings=$$($(students) settings); ansible-playbook lab/destroy.yml -e "$$settings"; \
-	    rm -r .students; rm -f students.html; }
+	@[ ! -e .students ] || { $(students) set-aside; settings=$$($(students) settings); \
+	    ansible-playbook lab/destroy.yml -e "$$settings"; rm -r .students; rm -f students.html; }
 
 .PHONY: clean-cache
 clean-cache: .venv/.complete ## remove what the lab keeps in ~/.cache/otel-lab between runs

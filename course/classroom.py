@@ -113,6 +113,12 @@ class Classroom:
         names = [path.name for path in self.folder.glob("student-*")]
         return [self.student(number) for number in sorted(int(name[8:]) for name in names)]
 
+    def fresh(self) -> list[Path]:
+        """Return the inventories of the hosts on which no exercise was begun."""
+        return [
+            student.inventory for student in self.students() if not student.copy.folder.exists()
+        ]
+
     def last(self) -> int:
         """Return the number of the last student, 0 if there is none."""
         return max((student.number for student in self.students()), default=0)

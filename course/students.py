@@ -2,8 +2,10 @@
 
 python -m course.students plan 8         refuse a wrong number of students, or say what they need
 python -m course.students settings 8     print the settings of lab/create.yml, by default of all
+python -m course.students fresh          print the options that name the inventories of hosts on which
+                                         no exercise was begun
 python -m course.students check          check the exercise of every student
-python -m course.students set-aside 3    move a student's working copy away
+python -m course.students set-aside 3    move a student's working copy away, by default all of them
 python -m course.students page           write the page, and print its address
 """
 
@@ -27,7 +29,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m course.students", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("action", choices=["plan", "settings", "check", "set-aside", "page"])
+    actions = ["plan", "settings", "fresh", "check", "set-aside", "page"]
+    parser.add_argument("action", choices=actions)
     parser.add_argument("number", nargs="?", default="", help="of students, or of one of them")
     parser.add_argument("backends", nargs="?", default="", help="other systems that are wanted")
     arguments = parser.parse_args()
@@ -40,9 +43,13 @@ def main() -> int:
             print(plan(count, classroom, available_memory()))
         elif arguments.action == "settings":
             print(json.dumps(settings(int(arguments.number or classroom.last()), classroom)))
+        elif arguments.action == "fresh":
+            print(*(f"-i {path.relative_to(classroom.clone)}" for path in classroom.fresh()))
         elif arguments.action == "set-aside":
-            if aside := classroom.student(int(arguments.number)).set_aside():
-                print(f"The working copy is now {aside.name}.")
+            number = arguments.number
+            chosen = [classroom.student(int(number))] if number else classroom.students()
+            for aside in filter(None, [student.set_aside() for student in chosen]):
+                print(f"A working copy was put aside: {aside.name}")
         else:
             if arguments.action == "check":
                 for line, is_checked in classroom.check():

@@ -128,7 +128,7 @@ def test_the_last_result_of_each_exercise_is_kept(add_student):
     }
 
 
-def begin(classroom, student, number):
+def begin(student, number):
     """Begin an exercise, of which only the number counts here."""
     student.copy.folder.mkdir()
     student.copy.number_file.write_text(f"{number}\n")
@@ -136,8 +136,8 @@ def begin(classroom, student, number):
 
 def test_every_student_that_has_begun_is_checked(classroom, add_student, make, run):
     one, two, _ = (add_student(number) for number in (1, 2, 3))
-    begin(classroom, one, 1)
-    begin(classroom, two, 4)
+    begin(one, 1)
+    begin(two, 4)
     one.record(1, 3, 8)
 
     def check(command):
@@ -161,7 +161,7 @@ def test_every_student_that_has_begun_is_checked(classroom, add_student, make, r
 
 def test_what_could_not_be_checked_is_named_and_its_result_kept(classroom, add_student, make, run):
     student = add_student(1)
-    begin(classroom, student, 1)
+    begin(student, 1)
     student.record(1, 3, 8)
     before = student.results()
     make.prints = "student-1 is unreachable\n"
@@ -174,10 +174,28 @@ def test_what_could_not_be_checked_is_named_and_its_result_kept(classroom, add_s
 def test_a_working_copy_is_put_aside_and_kept(classroom, add_student, run):
     student = add_student(1)
     assert run("set-aside", "1") == (0, "")
-    begin(classroom, student, 1)
+    begin(student, 1)
     status, output = run("set-aside", "1")
     assert status == 0
     [aside] = classroom.clone.glob(".exercise-student-1-*")
-    assert output == f"The working copy is now {aside.name}.\n"
+    assert output == f"A working copy was put aside: {aside.name}\n"
     assert (aside / "number").read_text() == "1\n"
     assert not student.copy.folder.exists()
+
+
+def test_all_working_copies_are_put_aside(classroom, add_student, run):
+    students = [add_student(number) for number in (1, 2, 3)]
+    for student in students[:2]:
+        begin(student, 1)
+    assert run("set-aside")[1].count("A working copy was put aside") == 2
+    assert not any(student.copy.folder.exists() for student in students)
+
+
+def test_hosts_on_which_an_exercise_was_begun_are_not_fresh(classroom, add_student, run):
+    one, two, ten = (add_student(number) for number in (1, 2, 10))
+    begin(two, 1)
+    inventories = "-i .students/student-1/inventory.yml -i .students/student-10/inventory.yml"
+    assert run("fresh") == (0, f"{inventories}\n")
+    for student in one, ten:
+        begin(student, 4)
+    assert run("fresh") == (0, "\n")
