@@ -53,8 +53,7 @@ ifneq ($(STUDENTS),)
 lab: can-create-hosts .venv/.complete
 	@$(students) plan '$(STUDENTS)' '$(BACKENDS)'
 	@settings=$$($(students) settings '$(STUDENTS)'); ansible-playbook lab/create.yml -e "$$settings"
-	@# Where a student has begun an exercise, the code that runs is the student's.
-	@fresh=$$($(students) fresh); [ -z "$$fresh" ] || ansible-playbook $$fresh site.yml
+	@fresh=$$($(students) fresh); [ -z "$$fresh" ] || ansible-playbook $$fresh site.yml # Elsewhere a student's code runs.
 	@echo; $(students) page
 	@echo
 	@echo 'Next: make exercise EXERCISE=1 STUDENT=1    deploys a working copy of student 1; so do the other commands'

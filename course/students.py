@@ -2,8 +2,7 @@
 
 python -m course.students plan 8         refuse a wrong number of students, or say what they need
 python -m course.students settings 8     print the settings of lab/create.yml, by default of all
-python -m course.students fresh          print the options that name the inventories of hosts on which
-                                         no exercise was begun
+python -m course.students fresh          print -i and the inventory of each host without an exercise
 python -m course.students check          check the exercise of every student
 python -m course.students set-aside 3    move a student's working copy away, by default all of them
 python -m course.students page           write the page, and print its address

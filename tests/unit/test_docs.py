@@ -21,6 +21,9 @@ COURSE = [
 ]
 
 
+TRAINERS = "docs/course/trainers.md"
+
+
 def twin(document: str) -> str:
     """Return the name of a document in Russian."""
     return document.replace(".md", ".ru.md")
@@ -44,6 +47,21 @@ RUN_BY = {
         "tests/lab/conftest.py",
         '"make local PROGRAMS=jaeger"',
     ),
+    "make lab STUDENTS=8": ("tests/lab/test_students.py", 'must_make("lab", "STUDENTS=2")'),
+    "make exercise EXERCISE=1 STUDENT=3": (
+        "tests/lab/test_students.py",
+        'must_make("exercise", "EXERCISE=1", "STUDENT=1")',
+    ),
+    "make check EXERCISE=1 STUDENT=3": (
+        "tests/lab/test_students.py",
+        'must_make("check", "EXERCISE=1", "STUDENT=1")',
+    ),
+    "make report STUDENT=3": (
+        "tests/lab/test_students.py",
+        'for target in "status", "report":',
+    ),
+    "make students": ("tests/lab/test_students.py", 'make("students")'),
+    "make reset STUDENT=3": ("tests/lab/test_students.py", 'must_make("reset", "STUDENT=1")'),
     "curl -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' "
     "http://127.0.0.1:8082/cars": (
         "tests/lab/test_readme_commands.py",
@@ -86,7 +104,8 @@ RUN_BY = {
 
 def test_every_command_is_run_by_a_test():
     scripts = [block for block in blocks("sh") if "server_" in block]
-    commands = [line for b in blocks("sh") if b not in scripts for line in b.splitlines()]
+    others = blocks("sh") + blocks("sh", (REPOSITORY / TRAINERS).read_text())
+    commands = [line for b in others if b not in scripts for line in b.splitlines()]
     assert_same(commands, RUN_BY, "commands")
     # tests/lab/test_readme_commands.py runs these.
     assert len(scripts) == 3
@@ -115,6 +134,8 @@ def test_every_make_target_that_is_named_exists():
         "docs/container.md",
         *COURSE,
         *(twin(page) for page in COURSE),
+        TRAINERS,
+        twin(TRAINERS),
         "docs/otel-collector.md",
         "docs/cluster.md",
         "docs/datadog.md",
@@ -136,7 +157,7 @@ def test_every_file_that_is_linked_exists(document):
         assert (file.parent / path).exists(), path
 
 
-@pytest.mark.parametrize("document", ["README.md", *COURSE])
+@pytest.mark.parametrize("document", ["README.md", *COURSE, TRAINERS])
 @pytest.mark.parametrize("pattern", [r"^```\w+\n.*?^```", r"\]\([\w./-]+\)", r"`[^`\n]+`", r"^#+ "])
 def test_the_russian_twin_has_the_same_commands_links_and_headings(document, pattern):
     # Where a page that is linked has a twin, the Russian one is linked.
@@ -149,7 +170,7 @@ def test_the_russian_twin_has_the_same_commands_links_and_headings(document, pat
 
 
 def test_the_russian_pages_of_the_course_link_each_other():
-    for page in COURSE:
+    for page in [*COURSE, TRAINERS]:
         text = (REPOSITORY / twin(page)).read_text()
         text = text.replace(f"[English]({Path(page).name})", "")
         links = re.findall(r"\]\(([\w./-]+\.md)(?:#[^)]*)?\)", text)
@@ -164,7 +185,8 @@ def test_the_course_lists_its_exercises_and_no_others():
     exercises = [(str(n), e.title, e.page) for n, e in EXERCISES.items()]
     assert listed == exercises
     pages = {path.name for path in (REPOSITORY / "docs/course").iterdir()}
-    assert_same(pages, {Path(name).name for page in COURSE for name in (page, twin(page))}, "pages")
+    known = {Path(name).name for page in [*COURSE, TRAINERS] for name in (page, twin(page))}
+    assert_same(pages, known, "pages")
     for (number, title, _), page in zip(exercises, COURSE[1:], strict=True):
         assert (REPOSITORY / page).read_text().startswith(f"# {number}. {title}\n")
 
