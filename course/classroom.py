@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ GROUPS = ["jaeger", "car_app", "otel_collector", "prometheus"]
 # As docs/course/trainers.md has them: what a student's host needs, and what Ansible needs besides.
 MEMORY = 600  # MiB
 MEMORY_OF_ANSIBLE = 500  # MiB
+DISK = 1300  # MiB
 SECONDS = 60
 SECONDS_BEFORE = 60
 
@@ -166,6 +168,11 @@ def available_memory() -> int:
     return int(found[1]) // 1024
 
 
+def available_disk(classroom: Classroom) -> int:
+    """Return how much space the disk of the hosts has, in MiB."""
+    return shutil.disk_usage(classroom.clone).free // 2**20
+
+
 def student_count(text: str, classroom: Classroom) -> int:
     """Return the number of students. Raises Refused."""
     if not re.fullmatch("[1-9][0-9]?", text) or int(text) > MAX_STUDENTS:
@@ -192,28 +199,29 @@ def refuse_backends(backends: str) -> None:
         )
 
 
-def plan(count: int, classroom: Classroom, available: int) -> str:
-    """Return what the hosts that are not there yet need: time and memory (`available`, MiB).
+def plan(count: int, classroom: Classroom, memory: int, disk: int) -> str:
+    """Return what the hosts that are not there yet need: time, memory and disk space.
 
-    Raises Refused if there is not enough memory.
+    `memory` and `disk` are what there is of them, in MiB. Raises Refused if that is too little.
     """
     present = sum((student.folder / "root").exists() for student in classroom.students())
     new = count - present
-    needed = new * MEMORY + MEMORY_OF_ANSIBLE
-    if needed > available:
-        fitting = present + max(0, (available - MEMORY_OF_ANSIBLE) // MEMORY)
-        remedy = f"There is enough for STUDENTS={fitting}." if fitting else "Take a larger machine."
-        raise Refused(
-            f"STUDENTS is {count}, which needs {needed} MiB of memory, {MEMORY} for each new host; "
-            f"{available} are available. Nothing was changed. {remedy}"
-        )
     if not new:
         return f"The hosts of {count} students are there already; checking them ..."
+    needs = ("memory", MEMORY, MEMORY_OF_ANSIBLE, memory), ("disk space", DISK, 0, disk)
+    for name, each, besides, available in needs:
+        if new * each + besides > available:
+            fitting = present + max(0, (available - besides) // each)
+            raise Refused(
+                f"STUDENTS is {count}, but that needs {new * each + besides} MiB of {name}, {each} "
+                f"for each new host, and {available} are available. Nothing was changed. "
+                + (f"Run make lab STUDENTS={fitting}." if fitting else "Take a larger machine.")
+            )
     minutes = -(-(SECONDS_BEFORE + new * SECONDS) // 60)
     return (
         f"Creating {new} {'host' if new == 1 else 'hosts'}: about {minutes} minutes on two "
-        f"processors, more if Jaeger must be built first, and {new * MEMORY} MiB of memory; "
-        f"{available} are available ..."
+        f"processors, more if Jaeger must be built first, with {new * MEMORY} MiB of memory and "
+        f"{new * DISK} MiB of disk space; {memory} and {disk} MiB are available ..."
     )
 
 

@@ -14,6 +14,7 @@ import sys
 
 from course.classroom import (
     Classroom,
+    available_disk,
     available_memory,
     plan,
     refuse_backends,
@@ -39,7 +40,7 @@ def main() -> int:
         if arguments.action == "plan":
             count = student_count(arguments.number, classroom)
             refuse_backends(arguments.backends)
-            print(plan(count, classroom, available_memory()))
+            print(plan(count, classroom, available_memory(), available_disk(classroom)))
         elif arguments.action == "settings":
             print(json.dumps(settings(int(arguments.number or classroom.last()), classroom)))
         elif arguments.action == "fresh":

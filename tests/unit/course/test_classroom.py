@@ -9,8 +9,18 @@ import pytest
 
 from course import classroom as module
 from course import students as program
-from course.classroom import MAX_STUDENTS, MEMORY, MEMORY_OF_ANSIBLE, plan, settings, student_count
+from course.classroom import (
+    DISK,
+    MAX_STUDENTS,
+    MEMORY,
+    MEMORY_OF_ANSIBLE,
+    plan,
+    settings,
+    student_count,
+)
 from course.working_copy import Refused
+
+ENOUGH = 10**6
 
 
 @pytest.fixture
@@ -72,22 +82,30 @@ def test_other_systems_are_refused(run):
 
 
 def test_too_little_memory_is_refused_with_what_there_is_enough_for(classroom):
-    available = 4 * MEMORY + MEMORY_OF_ANSIBLE
-    assert "about 5 minutes on two processors" in plan(4, classroom, available)
-    with pytest.raises(Refused, match=f"{available} are available.*enough for STUDENTS=4"):
-        plan(5, classroom, available)
+    memory = 4 * MEMORY + MEMORY_OF_ANSIBLE
+    assert "Creating 4 hosts: about " in plan(4, classroom, memory, ENOUGH)
+    with pytest.raises(Refused, match=rf"of memory.* {memory} are available.*make lab STUDENTS=4"):
+        plan(5, classroom, memory, ENOUGH)
     with pytest.raises(Refused, match="Take a larger machine"):
-        plan(1, classroom, MEMORY)
+        plan(1, classroom, MEMORY, ENOUGH)
 
 
-def test_only_new_hosts_need_memory(classroom, add_student):
+def test_too_little_disk_space_is_refused_with_what_there_is_enough_for(classroom):
+    with pytest.raises(Refused, match=r"of disk space.*Nothing was changed.*make lab STUDENTS=2"):
+        plan(3, classroom, ENOUGH, 3 * DISK - 1)
+
+
+def test_only_new_hosts_need_something(classroom, add_student):
     for number in 1, 2, 3:
         add_student(number)
     shutil.rmtree(classroom.student(2).folder / "root")
-    assert "Creating 2 hosts" in plan(4, classroom, 2 * MEMORY + MEMORY_OF_ANSIBLE)
-    assert "Creating 1 host:" in plan(3, classroom, 2 * MEMORY + MEMORY_OF_ANSIBLE)
+    memory = 2 * MEMORY + MEMORY_OF_ANSIBLE
+    assert "Creating 2 hosts: " in plan(4, classroom, memory, 2 * DISK)
+    assert "Creating 1 host: " in plan(3, classroom, memory, 2 * DISK)
+    with pytest.raises(Refused, match="make lab STUDENTS=4"):
+        plan(5, classroom, memory, ENOUGH)
     (classroom.student(2).folder / "root").mkdir()
-    assert "are there already" in plan(3, classroom, MEMORY_OF_ANSIBLE)
+    assert "are there already" in plan(3, classroom, 0, 0)
 
 
 def test_each_student_has_a_host_in_every_group(classroom, run):
