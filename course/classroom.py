@@ -15,9 +15,8 @@ from typing import Any
 import yaml
 
 from course import REPOSITORY
-from course.working_copy import Refused, WorkingCopy
+from course.working_copy import CLASS_FOLDER, Refused, WorkingCopy
 
-FOLDER = ".students"
 # More make it likelier than 1 in 500 that two hosts get the same network.
 MAX_STUDENTS = 50
 GROUPS = ["jaeger", "car_app", "otel_collector", "prometheus"]
@@ -48,10 +47,10 @@ class Student:
     def __init__(self, clone: Path, number: int):
         self.number = number
         self.name = f"student-{number}"
-        self.folder = clone / FOLDER / self.name
-        self.inventory = self.folder / "inventory.yml"
-        self.results_file = self.folder / "results.json"
         self.copy = WorkingCopy(clone, number)
+        self.inventory = self.copy.inventory
+        self.folder = self.inventory.parent
+        self.results_file = self.folder / "results.json"
 
     def results(self) -> dict[int, Result]:
         """Return the last result of each exercise that was checked on this host."""
@@ -104,7 +103,7 @@ class Classroom:
 
     def __init__(self, clone: Path = REPOSITORY):
         self.clone = clone
-        self.folder = clone / FOLDER
+        self.folder = clone / CLASS_FOLDER
         self.page = clone / "students.html"
 
     def student(self, number: int) -> Student:

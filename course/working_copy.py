@@ -11,6 +11,7 @@ from course import REPOSITORY
 from course.exercises import EXERCISES
 
 FOLDER = ".exercise"
+CLASS_FOLDER = ".students"
 
 
 class Refused(Exception):
@@ -31,7 +32,8 @@ class WorkingCopy:
         self.app = self.folder / "app"
         self.sent_file = self.folder / "sent.json"
         self.number_file = self.folder / "number"
-        self.inventory = clone / ".lab/inventory.yml"
+        lab = f"{CLASS_FOLDER}/student-{student}" if student else ".lab"
+        self.inventory = clone / lab / "inventory.yml"
 
     def lab_has(self, group: str) -> bool:
         """Return whether the lab has hosts in an inventory group."""

@@ -40,7 +40,8 @@ def add_student(classroom):
                     "prometheus_host_port": "0.0.0.0:9090",
                 },
                 "hosts": {student.name: {"ansible_host": f"10.0.0.{number}"}},
-            }
+            },
+            "prometheus": {"hosts": {student.name: None}},
         }
         student.inventory.write_text(yaml.safe_dump(inventory))
         return student

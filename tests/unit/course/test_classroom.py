@@ -125,6 +125,12 @@ def test_without_a_number_the_settings_are_those_of_all_hosts(classroom, add_stu
     assert json.loads(run("settings")[1]) == settings(10, classroom)
 
 
+def test_an_exercise_finds_the_systems_of_the_students_own_host(add_student):
+    copy = add_student(3).copy
+    assert copy.lab_has("prometheus")
+    assert not copy.lab_has("zipkin")
+
+
 def test_the_addresses_are_those_that_the_inventory_opens(add_student):
     assert add_student(3).urls() == {
         "Jaeger": "http://10.0.0.3:16686/",
