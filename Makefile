@@ -64,7 +64,8 @@ else
 lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
 	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
 	@$(on_lab) lab/elasticsearch.yml lab/cassandra.yml lab/kafka.yml site.yml $(write_proof)
-	@out=$$($(write_status) playbooks/traffic.yml -e traffic_requests=1 --skip-tags traces) || { echo "$$out" >&2; exit 1; }
+	@out=$$($(on_lab) playbooks/traffic.yml playbooks/status.yml -e traffic_requests=1 -e status_file=$(status_file) --skip-tags traces) || { \
+	    echo "$$out" >&2; exit 1; }
 	@echo; echo 'The lab is ready, and Jaeger has a trace of one request to each mode:'; echo
 	@grep . $(status_file)
 	@echo; grep . $(proof_file)
