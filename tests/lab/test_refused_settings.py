@@ -100,8 +100,10 @@ SETTINGS = {
     "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10 seconds.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
     "of: flags, environment, got: file",
-    "car_app_automatic_module=server_mixed": "car_app_automatic_module is server_mixed, but "
-    "car_app_source",
+    "car_app_source=/nowhere": "car_app_source is /nowhere, but that folder lacks db.py, "
+    "gunicorn.conf.py, server_manual.py, server_programmatic.py, server_automatic.py.",
+    "car_app_automatic_module=server_mixed": "car_app_automatic_module is server_mixed and "
+    "car_app_source is",
     "reverse_proxy_password_hash=no-secret": "reverse_proxy_password_hash (not shown) is not a "
     "SHA-512, yescrypt or bcrypt hash. Nothing was changed. Write, in single quotes, what",
     "jaeger_query_ui_config=menu": "argument 'jaeger_query_ui_config' is of type str and we were "
