@@ -68,7 +68,8 @@ class WorkingCopy:
             f"  mv {self.name} {self.name}-{other if other.isdecimal() else 'old'}\n"
             f"or remove it:\n"
             f"  rm -r {self.name}\n"
-            f"Then run this again. To go back to an exercise, move its folder back to {self.name}."
+            f"Then run {self.command('exercise', number)}. To go back to an exercise, move its "
+            f"folder back to {self.name}."
         )
 
     def create(self, number: int) -> None:

@@ -54,7 +54,7 @@ def test_the_work_on_another_exercise_is_kept(copy):
     with pytest.raises(Refused, match=r"your work on exercise 1, which was left unchanged") as got:
         copy.belongs_to(2)
     assert "  mv .exercise .exercise-1\n" in str(got.value)
-    assert "  rm -r .exercise\n" in str(got.value)
+    assert "  rm -r .exercise\nThen run make exercise EXERCISE=2. To go back" in str(got.value)
     assert (copy.app / "db.py").read_text() == "changed"
 
 
