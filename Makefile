@@ -36,6 +36,8 @@ for_student := $(if $(STUDENT), STUDENT=$(STUDENT))
 course := python -m course $(if $(STUDENT),--student='$(STUDENT)')
 students := python -m course.students
 on_lab := ansible-playbook -i $(lab_folder)/inventory.yml
+# With what failed or changed alone: what a student sees of a working copy that does not start.
+on_lab_briefly := ANSIBLE_DISPLAY_OK_HOSTS=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false $(on_lab)
 on_local := ansible-playbook -i inventory/local.yml
 status_file := $(lab_folder)/status.txt
 proof_file := $(lab_folder)/proof.txt
@@ -113,13 +115,13 @@ report: has-lab .venv/.complete ## compare the traces of a request to each mode,
 exercise: has-lab .venv/.complete ## deploy your working copy of an exercise (EXERCISE=1), see docs/course/README.md
 	@$(course) prepare '$(EXERCISE)'
 	@settings=$$($(course) settings '$(EXERCISE)'); \
-	    out=$$($(on_lab) playbooks/car_app.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
+	    out=$$($(on_lab_briefly) playbooks/car_app.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
 	@echo 'The lab runs it. Change the files there, run this again, then: make check EXERCISE=$(EXERCISE)$(for_student)'
 
 .PHONY: check
 check: has-lab .venv/.complete ## check the traces of an exercise (EXERCISE=1)
 	@settings=$$($(course) settings '$(EXERCISE)'); \
-	    out=$$($(on_lab) playbooks/send_exercise.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
+	    out=$$($(on_lab_briefly) playbooks/send_exercise.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
 	@$(course) check '$(EXERCISE)'
 
 .PHONY: shell
