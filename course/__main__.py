@@ -19,14 +19,18 @@ from course.checks import Result, evaluate
 from course.classroom import Classroom
 from course.exercises import EXERCISES, Exercise
 from course.students_page import write_page
-from course.traces import Lab, Recording, Span, read_lab
+from course.traces import BegunTrace, Lab, Recording, Span, read_lab
 from course.working_copy import Refused, WorkingCopy
+from report.traces import trace_url
+from report.waterfall import own_attributes
 
 # Seconds to wait for the first spans, for more of them, which a service sends twice a second, and
 # for metrics, which it sends every 5 seconds.
 FIRST_SPANS = 15
 MORE_SPANS = 3
 MORE_METRICS = 10
+# The titles of cases whose names say too little, as functions of the app have them too.
+CASES = {"database_error": "the failing query"}
 
 
 def exercise_number(text: str) -> int:
@@ -98,26 +102,39 @@ def wait_for_results(exercise: Exercise, sent: dict[str, Any]) -> tuple[Lab, lis
         time.sleep(0.25)
 
 
+def outline_event(span: Span, event: dict[str, Any]) -> str:
+    """Return an event's name, its time since the start of its span, and its exception."""
+    text = f"event {event.get('event', '')} at {(event['timestamp'] - span.start) / 1e6:.3f} s"
+    if "exception.type" not in event:
+        return text
+    # The first line, as SQLAlchemy adds the query and a link in others.
+    message = str(event.get("exception.message", "")).partition("\n")[0]
+    return f"{text}: {event['exception.type']}: {message}"
+
+
 def outline(span: Span, depth: int = 0) -> list[str]:
-    """Return a line for a span, its events and its descendants."""
+    """Return a line for a span, its events and its descendants.
+
+    Of the attributes, those of internal spans are there, which no library has set.
+    """
     indent = "  " * depth
-    error = ", error" if span.status == "error" else ""
-    lines = [f"{indent}{span}  {span.duration / 1e6:.3f} s{error}"]
-    lines += [
-        f"{indent}    event {event.get('event', '')} {event.get('exception.type', '')}".rstrip()
-        for event in span.events
-    ]
+    failed = span.status == "error"
+    lines = [f"{indent}{span}  {span.duration / 1e6:.3f} s{', error' if failed else ''}"]
+    attributes = own_attributes(span.attributes, span.resource) if span.kind == "internal" else {}
+    if failed:
+        attributes.pop("error", None)  # Jaeger's.
+    lines += [f"{indent}    attribute {key}: {value!r}" for key, value in attributes.items()]
+    lines += [f"{indent}    {outline_event(span, event)}" for event in span.events]
     for child in span.children:
         lines += outline(child, depth + 1)
     return lines
 
 
-def describe(recording: Recording, jaeger_url: str) -> list[str]:
+def describe(title: str, trace: Recording | BegunTrace, sent: dict[str, Any]) -> list[str]:
     """Return the lines that show a trace, with its address."""
-    title = f"{recording.case} of car-{recording.mode}"
-    spans = [f"  {line}" for root in recording.roots for line in outline(root)]
+    spans = [f"  {line}" for root in trace.roots for line in outline(root)]
     return [
-        f"The trace of {title}: {jaeger_url}/trace/{recording.trace_id}",
+        f"{title}: {trace_url(sent['jaeger_url'], trace.trace_id, sent['jaeger_has_pages'])}",
         *(spans or ["  (no spans have arrived)"]),
     ]
 
@@ -147,11 +164,12 @@ def check(copy: WorkingCopy, number: int) -> tuple[str, int, int]:
         lines.append(f"{result.state:<6} {result.title}")
         lines += [f"       {line}" for line in result.text.splitlines()]
     for case, mode in exercise.shown:
-        lines += ["", *describe(lab.recording(case, mode), sent["jaeger_url"])]
+        title = f"The trace of {CASES.get(case, case)} of car-{mode}"
+        lines += ["", *describe(title, lab.recording(case, mode), sent)]
     if lab.journal:
         lines += ["", "The journal of car-manual:", *(f"  {line}" for line in lab.journal)]
-    for service, trace_id in lab.begun.items():
-        lines += ["", f"Begun by {service}: {sent['jaeger_url']}/trace/{trace_id}"]
+    for service, trace in lab.begun.items():
+        lines += ["", *describe(f"The trace that {service} began", trace, sent)]
     right = sum(result.state == "right" for result in results)
     step = next_step(copy, number, right == len(results))
     lines += ["", f"{right} of {len(results)} are right. {step}"]

@@ -25,6 +25,7 @@ class Span:
     start: int
     duration: int
     attributes: dict[str, Any]
+    resource: dict[str, Any]  # Those of the attributes that are its process's.
     events: list[dict[str, Any]]  # Their attributes, with `event` (the name) and `timestamp`.
     exceptions: list[str]  # The types of those that it recorded as events.
     span_id: str
@@ -37,7 +38,8 @@ class Span:
         """Build a span and its descendants from a node of `span_tree`."""
         span = cls(
             **{key: node[key] for key in ("name", "kind", "service", "status", "start")},
-            **{key: node[key] for key in ("duration", "attributes", "events", "exceptions")},
+            **{key: node[key] for key in ("duration", "attributes", "resource")},
+            **{key: node[key] for key in ("events", "exceptions")},
             span_id=node["span_id"],
             parent_id=node["parent"],
             parent=parent,
@@ -79,6 +81,18 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class BegunTrace:
+    """A trace that a service began although the request belongs to another one."""
+
+    trace_id: str
+    roots: list[Span]
+
+    @classmethod
+    def from_trace(cls, trace: Trace) -> "BegunTrace":
+        return cls(trace["traceID"], [Span.from_node(node) for node in span_tree(trace)])
+
+
+@dataclass(frozen=True)
 class Exemplar:
     """A value that a metric in Prometheus counts, with the ids of the span that recorded it."""
 
@@ -95,8 +109,8 @@ class Lab:
 
     recordings: list[Recording]
     sleep_seconds: float  # Of each of the two functions.
-    # Where the trace of the chain ends early: for a service, the id of a trace that it began.
-    begun: dict[str, str] = field(default_factory=dict)
+    # Where the trace of the chain ends early: for a service, a trace that it began.
+    begun: dict[str, BegunTrace] = field(default_factory=dict)
     # Of the answers to requests without a traceparent, only the recorded ones have a recording.
     new_statuses: Sequence[int] = ()
     # The lines of the manual mode in the host's journal since the requests.
@@ -164,15 +178,15 @@ def search(jaeger_url: str, service: str, **query: Any) -> list[Trace]:
         return json.load(answer)["data"]
 
 
-def find_begun(jaeger_url: str, service: str, within: Span) -> list[str]:
-    """Return the ids of the traces that a service began while a span lasted; raises OSError."""
+def find_begun(jaeger_url: str, service: str, within: Span) -> list[BegunTrace]:
+    """Return the traces that a service began while a span lasted; raises OSError."""
     times = {"start": within.start, "end": within.start + within.duration}
     found = search(jaeger_url, service, limit=20, **times)
     # The lab's own requests have a parent.
     return [
-        trace["traceID"]
-        for trace in found
-        if any(r["service"] == service and r["parent"] == "none" for r in span_tree(trace))
+        trace
+        for trace in map(BegunTrace.from_trace, found)
+        if any(root.service == service and root.parent_id == "none" for root in trace.roots)
     ]
 
 
@@ -235,6 +249,6 @@ def read_lab(sent: dict[str, Any]) -> Lab:
         if recording.case == "chain" and recording.server_span:
             missing = set(SERVICES) - {span.service for span in recording.spans}
             for service in missing:
-                if ids := find_begun(url, service, recording.server_span):
-                    begun[service] = ids[0]
+                if traces := find_begun(url, service, recording.server_span):
+                    begun[service] = traces[0]
     return replace(lab, begun=begun)

@@ -9,7 +9,7 @@ from typing import Any
 from report.formatting import number
 from report.source import Diff, compare, without_docstring
 from report.texts import IN_MODES, MODE_NAMES, NOUNS, WORDS, Text
-from report.traces import Span, Trace, merge_intervals
+from report.traces import Span, Trace, merge_intervals, trace_url
 from report.waterfall import Axis, own_attributes
 
 
@@ -271,7 +271,8 @@ class Report:
     @property
     def server_attributes(self) -> list[tuple[str, list[object]]]:
         """The attributes of the modes' server spans: each one's name, and its value per mode."""
-        attributes = [own_attributes(mode.root) for mode in self.modes]
+        roots = [mode.root for mode in self.modes]
+        attributes = [own_attributes(root.attributes, root.resource) for root in roots]
         names = sorted(set().union(*attributes))
         return [(name, [values.get(name, "") for values in attributes]) for name in names]
 
@@ -281,5 +282,4 @@ class Report:
 
     def trace_url(self, trace: Trace) -> str:
         """Return the address of a trace in Jaeger: its page, or its data if there is none."""
-        path = "trace" if self.jaeger_has_pages else "api/traces"
-        return f"{self.jaeger_url}/{path}/{trace.trace_id}"
+        return trace_url(self.jaeger_url, trace.trace_id, self.jaeger_has_pages)

@@ -12,6 +12,11 @@ Interval = tuple[int, int]  # Start and end in microseconds.
 LOG_IDS = re.compile(r"trace_id=(?P<trace>[0-9a-f]{32}) span_id=(?P<span>[0-9a-f]{16})")
 
 
+def trace_url(jaeger_url: str, trace_id: str, has_pages: bool) -> str:
+    """Return the address of a trace in Jaeger: its page, or its data if Jaeger has no pages."""
+    return f"{jaeger_url}/{'trace' if has_pages else 'api/traces'}/{trace_id}"
+
+
 def merge_intervals(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
     """Return the parts of [start, end] that the intervals cover, in order and disjoint."""
     merged: list[Interval] = []

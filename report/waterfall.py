@@ -1,6 +1,7 @@
 """Waterfalls: the spans of a trace as rows on a time axis."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from report.formatting import duration
 from report.texts import Text
@@ -88,10 +89,10 @@ class Axis:
         ]
 
 
-def own_attributes(span: Span) -> dict[str, object]:
-    """Return a span's attributes, without those of its resource and its scope."""
-    hidden = SCOPE | IN_ROW | span.resource.keys()
-    return {key: value for key, value in sorted(span.attributes.items()) if key not in hidden}
+def own_attributes(attributes: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
+    """Return a span's attributes in order, without those of its resource and its scope."""
+    hidden = SCOPE | IN_ROW | resource.keys()
+    return {key: value for key, value in sorted(attributes.items()) if key not in hidden}
 
 
 def resources(trace: Trace) -> list[list[tuple[str, object]]]:
@@ -114,7 +115,7 @@ def attribute_tables(span: Span) -> list[Table]:
     """Return those tables of a span's attributes that are not empty."""
     status = [("status", span.status)] if span.status != "unset" else []
     tables: list[Table] = [
-        ("attributes", [*status, *own_attributes(span).items()]),
+        ("attributes", [*status, *own_attributes(span.attributes, span.resource).items()]),
         ("events", [("exception.type", name) for name in span.exceptions]),
         ("scope", sorted((key, span.attributes[key]) for key in SCOPE & span.attributes.keys())),
         ("warnings", [("", warning) for warning in span.warnings]),

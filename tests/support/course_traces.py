@@ -38,7 +38,9 @@ def span(
 
 def exception(type_: str = QUERY_FAILED) -> tuple[tuple[float, dict[str, Any]], ...]:
     """Return the events of a span with an exception."""
-    return ((0.001, {"event": "exception", "exception.type": type_}),)
+    message = "database is locked\n[SQL: SELECT cars.id]"
+    event = {"event": "exception", "exception.type": type_, "exception.message": message}
+    return ((0.001, event),)
 
 
 def jaeger_trace(*roots: Tree, trace_id: str = "t1", parent: str = "caller") -> dict[str, Any]:
@@ -84,7 +86,7 @@ def sent(recorded: Recorded, jaeger_url: str = "http://jaeger") -> dict[str, Any
         for (case, mode), (status, root) in recorded.items()
     ]
     return {
-        **{"jaeger_url": jaeger_url, "responses": responses},
+        **{"jaeger_url": jaeger_url, "jaeger_has_pages": True, "responses": responses},
         **{"sleep_seconds": SLEEP, "checksums": [], "journal": [], "prometheus_url": ""},
     }
 
@@ -219,10 +221,13 @@ def failures(answered: int, *own: Tree, **server: Any) -> Recorded:
     return {**cars(), **{("database_error", mode): failed[mode] for mode in MODES}}
 
 
-def chain(*called: Tree) -> Recorded:
-    """Return the request through all modes, with what is below the programmatic server span."""
+def chain(*called: Tree, beside: tuple[Tree, ...] = ()) -> Recorded:
+    """Return the request through all modes.
+
+    `called` is what is below the programmatic server span, and `beside` has the same parent.
+    """
     programmatic = span("GET /chain", *called, kind="server")
-    ask_next = span("ask_next", programmatic, kind="client", service="server_manual")
+    ask_next = span("ask_next", programmatic, *beside, kind="client", service="server_manual")
     return {
         ("chain", "manual"): (200, span("chain", ask_next, kind="server", service="server_manual"))
     }

@@ -14,11 +14,14 @@ from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
     HISTOGRAM,
     LAST,
+    QUERY_FAILED,
     TRACE_ID,
     TWO_SPAN,
     WHOLE,
     cars,
     chain,
+    exception,
+    failures,
     functions,
     jaeger_trace,
     sampling,
@@ -186,7 +189,39 @@ def test_a_trace_that_another_service_began_is_found(copy, course, jaeger):
     status, output = course("check", "4")
     assert status == 1
     assert "server_automatic began trace begun of its own" in output
-    assert f"Begun by server_automatic: {url}/trace/begun\n" in output
+    assert (
+        f"\nThe trace that server_automatic began: {url}/trace/begun\n"
+        "  server_automatic: GET /chain [server]  0.001 s\n" in output
+    )
+
+
+def test_the_trace_that_is_printed_has_what_jaegers_page_would_show(copy, course, jaeger):
+    course("prepare", "2")
+    event = ((0.75, {"event": "sleep.over"}),)
+    own = {"sleep.seconds": 0.5, "span.kind": "internal", "otel.library.name": "own"}
+    jaeger(cars(functions(one={"start": 0.25, "events": event}, two=own)))
+    output = course("check", "2")[1]
+    assert "[internal]  1.000 s\n        event sleep.over at 0.500 s\n" in output
+    assert "[internal]  0.500 s\n          attribute sleep.seconds: 0.5\n\n" in output
+
+
+def test_an_exception_is_printed_with_its_type_and_message(copy, course, jaeger):
+    course("prepare", "3")
+    url = jaeger(failures(503, span("own", status="ERROR", error=True), events=exception()))
+    output = course("check", "3")[1]
+    assert f"The trace of the failing query of car-programmatic: {url}/trace/" in output
+    assert f"event exception at 0.001 s: {QUERY_FAILED}: database is locked\n" in output
+    assert "[SQL:" not in output
+    assert "attribute error" not in output
+
+
+def test_without_pages_a_trace_has_the_address_of_its_data(copy, course, jaeger):
+    course("prepare", "1")
+    url = jaeger(cars(functions()))
+    data = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**data, "jaeger_has_pages": False}))
+    output = course("check", "1")[1]
+    assert f"The trace of cars of car-programmatic: {url}/api/traces/cars-programmatic\n" in output
 
 
 def test_a_chain_that_is_one_trace_is_right(copy, course, jaeger):
