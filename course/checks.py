@@ -6,7 +6,7 @@ raises NotYet if it cannot tell before another check is right.
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,6 +79,13 @@ def journal(mode: str) -> str:
     return f"make shell, then journalctl --unit=car-{mode}"
 
 
+def answered(got: Recording) -> Recording:
+    """Return what was recorded of a request that was answered with 200; raises NotYet."""
+    if got.status != 200:
+        raise NotYet("the request was not answered with 200")
+    return got
+
+
 def server_span(got: Recording) -> Span:
     """Return the server span of a request; raises NotYet."""
     if got.server_span is None:
@@ -90,7 +97,7 @@ def has_library_spans(case: str, mode: str) -> Check:
     """The libraries still record the request and its query."""
 
     def find_fault(lab: Lab) -> str:
-        got = lab.recording(case, mode)
+        got = answered(lab.recording(case, mode))
         if not got.spans:
             return (
                 "No span of this request has arrived, not even those of the libraries. Keep what "
@@ -108,13 +115,13 @@ def has_library_spans(case: str, mode: str) -> Check:
 # Spans of one's own, all in the request for the cars
 
 
-def own_spans(lab: Lab, name: str, mode: str) -> list[Span]:
-    return [span for span in lab.recording("cars", mode).spans if span.name == name]
+def own_spans(got: Recording, name: str) -> list[Span]:
+    return [span for span in got.spans if span.name == name]
 
 
 def own_span(lab: Lab, name: str, mode: str = "programmatic") -> Span:
     """Return the only span of a name; raises NotYet if there is another number of them."""
-    spans = own_spans(lab, name, mode)
+    spans = own_spans(answered(lab.recording("cars", mode)), name)
     if len(spans) != 1:
         raise NotYet(f"it needs one span {name}")
     return spans[0]
@@ -136,7 +143,8 @@ def has_span(name: str, mode: str = "programmatic") -> Check:
     """The function of this name has a span, and only one."""
 
     def find_fault(lab: Lab) -> str:
-        spans = own_spans(lab, name, mode)
+        got = answered(lab.recording("cars", mode))
+        spans = own_spans(got, name)
         if len(spans) == 1:
             return ""
         if spans:
@@ -144,14 +152,16 @@ def has_span(name: str, mode: str = "programmatic") -> Check:
                 f"There are {len(spans)} spans of this name. Give the function a decorator or a "
                 "with block, not both."
             )
-        others = [span.name for span in lab.recording("cars", mode).spans]
-        if other := similar(name, others):
+        if other := similar(name, [span.name for span in got.spans]):
             return f"There is a span {other}. Name it {name}, as server_manual does."
-        if mode == "programmatic" and own_spans(lab, name, "automatic"):
+        if mode == "programmatic" and own_spans(lab.recording("cars", "automatic"), name):
             return "server_automatic has such a span. Add it to server_programmatic.py instead."
         return (
-            "No span of this name has arrived. A span is sent when it ends: a with block and a "
-            "decorator end theirs, one that start_span begins needs a call of end()."
+            "No span of this name has arrived in this trace. Either\n"
+            "- nothing begins it yet: a call of start_as_current_span without with or @ does not,\n"
+            "- or it does not end, and a span is sent when it ends: a with block and a decorator "
+            "end theirs, one that start_span begins needs a call of end(),\n"
+            "- or it is in another trace: a new thread begins with an empty context."
         )
 
     return Check(f"{name} has a span", find_fault)
@@ -213,6 +223,10 @@ def written(value: object) -> str:
     return f"{value!r}, {kinds.get(type(value), type(value).__name__)}"
 
 
+def method_hint(method: str) -> str:
+    return f"In the function, trace.get_current_span() returns its span: call {method} on that."
+
+
 def has_attribute(name: str, key: str, value: Callable[[Lab], float]) -> Check:
     """The function's span has an attribute, whose value is a number."""
 
@@ -230,16 +244,16 @@ def has_attribute(name: str, key: str, value: Callable[[Lab], float]) -> Check:
         if others := [other for other in spans if key in other.attributes]:
             return (
                 f"The attribute is on {names(others)}. set_attribute belongs to the span on which "
-                "you call it, and get_current_span returns the innermost one that has not ended: "
-                f"call it in {name}."
+                "you call it, and get_current_span returns the one whose with block or decorated "
+                f"function is running: call it in {name}."
             )
         if any(key in event for event in span.events):
-            return "It is an attribute of an event. Set it on the span: span.set_attribute."
+            return "It is an attribute of an event. Set it on the span itself, with set_attribute."
         if any(event.get("event") == key for event in span.events):
             return "It is an event. A value that holds for the whole span is an attribute."
         if other := similar(key, list(span.attributes)):
             return f"There is an attribute {other}. Name it {key}."
-        return f"{name} has no such attribute. See span.set_attribute."
+        return f"{name} has no such attribute. {method_hint('set_attribute')}"
 
     return Check(f"{name} has the attribute {key}", find_fault)
 
@@ -261,8 +275,7 @@ def has_event(name: str, event: str) -> Check:
         spans = lab.recording("cars", "programmatic").spans
         if any(event in other.attributes for other in spans):
             return (
-                f"{event} is an attribute. An attribute has no time: add an event, with "
-                "span.add_event."
+                f"{event} is an attribute. An attribute has no time: add an event, with add_event."
             )
         if others := [other for other in spans if find_events(other, event)]:
             return (
@@ -272,7 +285,7 @@ def has_event(name: str, event: str) -> Check:
         logged = [str(found.get("event", "")) for found in span.events]
         if other := similar(event, logged):
             return f"There is an event {other}. Name it {event}."
-        return f"{name} has no such event. See span.add_event."
+        return f"{name} has no such event. {method_hint('add_event')}"
 
     return Check(f"{name} has the event {event}", find_fault)
 
@@ -341,8 +354,7 @@ def records_exception(case: str, mode: str) -> Check:
         if found := find_events(span, "exception"):
             return (
                 f"Its event says that the exception is {found[0].get('exception.type', 'unknown')}"
-                f", not {QUERY_FAILED}. record_exception takes the type, the message and the "
-                "stack from the exception itself."
+                f", not {QUERY_FAILED}: pass the error that the handler got to record_exception."
             )
         if others := [other for other in got.spans if other.exceptions]:
             return (
@@ -351,12 +363,11 @@ def records_exception(case: str, mode: str) -> Check:
             )
         if span.events:
             return (
-                f"Its event is called {span.events[0].get('event')}. record_exception makes one "
-                "that every tool knows: exception, with the type, the message and the stack."
+                f"Its event is called {span.events[0].get('event')}. record_exception makes that "
+                "of the conventions: exception, with the type, the message and the stack."
             )
         return (
-            "It has no exception event. Whoever handles an exception hides it from the libraries, "
-            "so the handler itself must record it on the current span."
+            "It has no exception event. The traces of the other two modes have one: compare them."
         )
 
     return Check(f"Its server span has the exception event of {QUERY_FAILED}", find_fault)
@@ -365,11 +376,16 @@ def records_exception(case: str, mode: str) -> Check:
 # Across services
 
 
+def client_spans(spans: Iterable[Span], service: str) -> list[Span]:
+    return [span for span in spans if span.service == service and span.kind == "client"]
+
+
 def is_one_trace() -> Check:
     """The trace of the chain has spans of every service."""
 
     def find_fault(lab: Lab) -> str:
-        present = {span.service for span in lab.recording("chain", "manual").spans}
+        got = answered(lab.recording("chain", "manual"))
+        present = {span.service for span in got.spans}
         missing = [mode for mode in MODES if f"server_{mode}" not in present]
         if not missing:
             return ""
@@ -380,13 +396,21 @@ def is_one_trace() -> Check:
             )
         service, caller = f"server_{missing[0]}", f"server_{MODES[MODES.index(missing[0]) - 1]}"
         begun = lab.begun.get(service)
-        return (
-            f"There are two traces instead of one: {service} began trace {begun} of its own"
+        hint = (
+            f"There are two traces instead of one: {service} began trace {begun.trace_id} of its "
+            "own."
             if begun
-            else f"{service} has no span in this trace"
-        ) + (
-            f". Either {caller} sends no header traceparent with its call, or {service} does not "
-            "read it."
+            else f"{service} has no span in this trace."
+        )
+        if begun and (clients := client_spans(got.spans, caller)):
+            return (
+                f"{hint} The client span {names(clients)} of {caller} is there, but its ids were "
+                "not sent with the call: inject writes them into a header."
+            )
+        return (
+            f"{hint} Either {caller} sends no header traceparent with its call, or {service} does "
+            "not read it. The instrumentation of a library adds the header only to the calls of "
+            "that library."
         )
 
     return Check("There is one trace, with spans of all three services", find_fault)
@@ -408,16 +432,17 @@ def is_called_by(mode: str, caller: str) -> Check:
         got = lab.recording("chain", "manual")
         span, above = first_span(got, mode), first_span(got, caller)
         parent = span.parent
+        if span.parent_id == above.parent_id:
+            return (
+                f"Its parent is that of the server span of server_{caller}, which passed on the "
+                "ids of its own caller. The header of a call must have those of the client span "
+                "of that call: inject writes the ids of the current span."
+            )
         if parent is None:
             return "Its parent is no span of this trace, so the header has the id of another one."
         if parent.service == f"server_{caller}" and parent.kind == "client":
             return ""
-        clients = [
-            other
-            for other in above.walk()
-            if other.service == above.service and other.kind == "client"
-        ]
-        if clients:
+        if clients := client_spans(above.walk(), above.service):
             return (
                 f"It is a child of {parent}, not of the client span {names(clients)}. inject "
                 "writes the ids of the current span: call it while the client span is the current "

@@ -202,7 +202,10 @@ EXERCISES = {
                 "database_error",
                 "programmatic",
                 503,
-                other={500: "Keep the handler: it gives users an answer that they can read."},
+                other={
+                    500: "Keep the handler and record the exception before it answers: users get "
+                    "an answer that they can read."
+                },
             ),
             checks.is_error("database_error", "programmatic"),
             checks.records_exception("database_error", "programmatic"),

@@ -178,7 +178,34 @@ def fourth(module: str, *edits: Edit) -> tuple[Edit]:
 
 ANSWERS = {
     1: [
-        Answer("starting point", "No span of this name has arrived"),
+        Answer("starting point", "nothing begins it yet"),
+        Answer(
+            "function in a new thread",
+            "or it is in another trace: a new thread begins with an empty context",
+            (
+                *OWN_SPANS,
+                programmatic(
+                    "from time import sleep\n", "import threading\nfrom time import sleep\n"
+                ),
+                programmatic(
+                    CALL_TWO,
+                    "    thread = threading.Thread(target=some_func_two)\n"
+                    "    thread.start()\n"
+                    "    thread.join()\n",
+                ),
+            ),
+        ),
+        Answer(
+            "request that fails",
+            "Not checked yet: the request was not answered with 200",
+            (
+                programmatic(
+                    CALL_TWO,
+                    '    with tracer.start_as_current_span("some_func_one"):\n'
+                    "        some_func_two()\n",
+                ),
+            ),
+        ),
         Answer(
             "span that never becomes the current one",
             "It is a sibling of some_func_one",
@@ -212,7 +239,10 @@ ANSWERS = {
         Answer("solution", "", OWN_SPANS),
     ],
     2: [
-        Answer("starting point", "some_func_two has no such attribute"),
+        Answer(
+            "starting point",
+            "some_func_two has no such attribute. In the function, trace.get_current_span()",
+        ),
         Answer(
             "attribute of the server span",
             "The attribute is on GET /cars",
@@ -251,7 +281,7 @@ ANSWERS = {
         ),
     ],
     3: [
-        Answer("starting point", "It has no exception event"),
+        Answer("starting point", "The traces of the other two modes have one"),
         Answer(
             "attributes in place of an event",
             "The exception is an attribute",
@@ -277,9 +307,24 @@ ANSWERS = {
             ),
         ),
         Answer(
+            "exception of the driver",
+            "is sqlite3.OperationalError, not sqlalchemy.exc.OperationalError: pass the error that",
+            (
+                programmatic(
+                    HANDLER,
+                    HANDLER + "    trace.get_current_span().record_exception(error.orig)\n",
+                ),
+            ),
+        ),
+        Answer(
             "no handler",
             "It was answered with 500. Keep the handler",
             (programmatic("@app.errorhandler(OperationalError)\n", ""),),
+        ),
+        Answer(
+            "exception that is raised again",
+            "Keep the handler and record the exception before it answers",
+            (programmatic(HANDLER, HANDLER + "    raise error\n"),),
         ),
         Answer(
             "solution",
@@ -294,6 +339,45 @@ ANSWERS = {
     ],
     4: [
         Answer("starting point", "There are two traces instead of one: server_automatic began"),
+        Answer(
+            "instrumentation of another library",
+            "adds the header only to the calls of that library",
+            (
+                programmatic(
+                    IMPORT_SDK,
+                    "from opentelemetry.instrumentation.requests import RequestsInstrumentor\n"
+                    + IMPORT_SDK,
+                ),
+                programmatic(
+                    INSTRUMENT_SQLALCHEMY,
+                    INSTRUMENT_SQLALCHEMY + "RequestsInstrumentor().instrument()\n",
+                ),
+            ),
+        ),
+        Answer(
+            "client span without a header",
+            "The client span ask_next of server_programmatic is there, but its ids were not sent",
+            (
+                TRACER,
+                programmatic(
+                    "def ask_next():\n",
+                    '@tracer.start_as_current_span("ask_next", kind=trace.SpanKind.CLIENT)\n'
+                    "def ask_next():\n",
+                ),
+            ),
+        ),
+        Answer(
+            "header of the caller passed on",
+            "server_programmatic, which passed on the ids of its own caller",
+            (
+                programmatic("import Flask, jsonify\n", "import Flask, jsonify, request\n"),
+                programmatic(
+                    "    call = Request(NEXT_URL)\n",
+                    '    header = {"traceparent": request.headers["traceparent"]}\n'
+                    "    call = Request(NEXT_URL, headers=header)\n",
+                ),
+            ),
+        ),
         Answer(
             "header without a client span",
             "the call itself has no span",

@@ -7,7 +7,7 @@ import pytest
 
 from course.checks import FEWEST, MOST, RATIO, evaluate
 from course.exercises import EXERCISES
-from course.traces import Lab, build_lab
+from course.traces import BegunTrace, Lab, build_lab
 from tests.support.course_answers import ANSWERS
 from tests.support.course_traces import (
     LAST,
@@ -66,6 +66,8 @@ def named(attributes):
 # What each answer in course_answers.py records.
 RECORDED = {
     (1, "starting point"): cars(),
+    (1, "function in a new thread"): cars(span("some_func_one", lasts=2 * SLEEP)),
+    (1, "request that fails"): {**cars(), ("cars", "programmatic"): (500, None)},
     (1, "span that never becomes the current one"): cars(
         span("some_func_one", lasts=2 * SLEEP), TWO
     ),
@@ -83,9 +85,14 @@ RECORDED = {
     (3, "starting point"): failures(503),
     (3, "attributes in place of an event"): failures(503, **{"exception.type": "OperationalError"}),
     (3, "exception on another span"): failures(503, span("database_error", events=exception())),
+    (3, "exception of the driver"): failures(503, events=exception("sqlite3.OperationalError")),
     (3, "no handler"): failures(500, events=exception()),
+    (3, "exception that is raised again"): failures(500, events=exception()),
     (3, "solution"): failures(503, events=exception()),
     (4, "starting point"): chain(),
+    (4, "instrumentation of another library"): chain(),
+    (4, "client span without a header"): chain(span("ask_next", kind="client")),
+    (4, "header of the caller passed on"): chain(beside=(LAST,)),
     (4, "header without a client span"): chain(LAST),
     (4, "header from outside of the client span"): chain(span("ask_next", kind="client"), LAST),
     (4, "solution"): chain(span("GET", LAST, kind="client")),
@@ -135,12 +142,17 @@ RECORDED = {
 }
 
 
-def hints(number, lab):
-    """Return the hints of an exercise's checks."""
+def evaluated(number, lab):
+    """Return the results of an exercise's checks."""
     results = [evaluate(check, lab) for check in EXERCISES[number].checks]
     assert all(result.text == "" for result in results if result.state == "right")
     assert any(r.state == "wrong" for r in results) or all(r.state == "right" for r in results)
-    return [result.text for result in results if result.state == "wrong"]
+    return results
+
+
+def hints(number, lab):
+    """Return the hints of an exercise's checks."""
+    return [result.text for result in evaluated(number, lab) if result.state == "wrong"]
 
 
 def as_lab(recorded):
@@ -153,12 +165,12 @@ def as_lab(recorded):
 def test_an_answer_gets_its_hint_and_the_solution_none(number, answer):
     lab = as_lab(RECORDED[number, answer.name])
     if number == 4:
-        lab = replace(lab, begun={"server_automatic": "t2"})
-    found = hints(number, lab)
+        lab = replace(lab, begun={"server_automatic": BegunTrace("t2", [])})
+    results = evaluated(number, lab)
     if answer.hint:
-        assert any(answer.hint in hint for hint in found), found
+        assert any(answer.hint in result.text for result in results), results
     else:
-        assert found == []
+        assert all(result.state == "right" for result in results), results
 
 
 OTHERS = [
@@ -231,6 +243,16 @@ OTHERS = [
             ),
         },
     ),
+    (
+        2,
+        "the one whose with block or decorated function is running",
+        cars(functions(one={"sleep.seconds": SLEEP})),
+    ),
+    (
+        2,
+        "some_func_one has no such event. In the function, trace.get_current_span()",
+        cars(functions()),
+    ),
     (4, "whose kind is internal", chain(span("ask_next", LAST))),
     (4, "server_automatic has no span in this trace", chain()),
     (
@@ -293,10 +315,15 @@ def test_a_right_sampler_seldom_misses_the_bounds():
     assert 1 - sum(map(chance, range(FEWEST, MOST + 1))) < 1 / 26_000
 
 
-def test_a_request_without_an_answer_gives_the_reason():
-    lab = lab_of(cars(functions()))
+def test_a_request_without_an_answer_gives_the_reason_and_nothing_else_is_judged():
+    lab = lab_of(cars())
     recordings = [replace(r, status=0, error="timed out") for r in lab.recordings]
-    assert "No answer came: timed out" in hints(1, replace(lab, recordings=recordings))[0]
+    first, *others = evaluated(1, replace(lab, recordings=recordings))
+    assert "No answer came: timed out" in first.text
+    assert {result.state for result in others} == {"later"}
+    assert {result.text for result in others} == {
+        "Not checked yet: the request was not answered with 200."
+    }
 
 
 @pytest.mark.parametrize(
