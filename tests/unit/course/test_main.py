@@ -327,12 +327,27 @@ def test_a_jaeger_that_does_not_answer_is_named(copy, course, jaeger, http_serve
     assert "Nothing was checked." in output
 
 
-@pytest.mark.parametrize("target", ["exercise", "check"])
-def test_make_refuses_an_unknown_exercise(tmp_path, target):
-    clone = copy_repository(tmp_path / "clone")
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of the repository, which has an environment and the inventory of a lab."""
+    clone = copy_repository(tmp_path / "repository")
     (clone / ".venv").symlink_to(REPOSITORY / ".venv")
     (clone / ".lab").mkdir()
     (clone / ".lab/inventory.yml").touch()
+    return clone
+
+
+@pytest.mark.parametrize("target", ["exercise", "check"])
+def test_make_lets_ansible_show_no_task_that_went_well(clone, target):
+    show = "printenv ANSIBLE_DISPLAY_OK_HOSTS ANSIBLE_DISPLAY_SKIPPED_HOSTS"
+    run("make", "exercise", "EXERCISE=1", "on_lab=true", cwd=clone)
+    ran = run("make", target, "EXERCISE=1", f"on_lab=sh -c '{show}; exit 1'", cwd=clone)
+    assert ran.returncode != 0
+    assert "\nfalse\nfalse\n" in f"\n{ran.stdout}"
+
+
+@pytest.mark.parametrize("target", ["exercise", "check"])
+def test_make_refuses_an_unknown_exercise(clone, target):
     ran = run("make", target, "EXERCISE=99", "on_lab=false", cwd=clone)
     assert ran.returncode != 0
     assert "There is no exercise 99." in ran.stdout
