@@ -115,7 +115,7 @@ def outline_event(span: Span, event: dict[str, Any]) -> str:
 def outline(span: Span, depth: int = 0) -> list[str]:
     """Return a line for a span, its events and its descendants.
 
-    Of the attributes, those of internal spans are there, which no library has set.
+    Only internal spans have attributes there, without what Jaeger and the SDK add.
     """
     indent = "  " * depth
     failed = span.status == "error"

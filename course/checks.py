@@ -318,7 +318,7 @@ def has_no_error(case: str, mode: str) -> Check:
     """A request that succeeds has neither an error nor an exception."""
 
     def find_fault(lab: Lab) -> str:
-        got = lab.recording(case, mode)
+        got = answered(lab.recording(case, mode))
         server_span(got)
         if failed := [span for span in got.spans if span.status == "error" or span.exceptions]:
             return f"{names(failed)} shows an error, but nothing failed."

@@ -204,7 +204,7 @@ EXERCISES = {
                 503,
                 other={
                     500: "Keep the handler and record the exception before it answers: users get "
-                    "an answer that they can read."
+                    "an answer that they can read. A handler that raises an exception gives none."
                 },
             ),
             checks.is_error("database_error", "programmatic"),

@@ -348,6 +348,13 @@ def test_a_request_whose_server_span_is_missing_is_not_judged():
     assert [missing in result.text for result in results] == [False, False, False, True, True]
 
 
+def test_an_error_of_a_request_that_failed_is_not_called_wrong():
+    recorded = failures(503, events=exception())
+    failed = {("cars", "programmatic"): (500, recorded["database_error", "programmatic"][1])}
+    states = [result.state for result in evaluated(3, lab_of({**recorded, **failed}))]
+    assert states == ["wrong", "later", "right", "right", "right"]
+
+
 def test_a_lab_that_does_not_sleep_has_spans_of_any_length():
     lab = replace(lab_of(cars(functions(one={"lasts": 0.1}, two={"lasts": 0.1}))), sleep_seconds=0)
     assert hints(1, lab) == []
