@@ -101,7 +101,8 @@ def test_an_error_that_only_a_start_shows_is_named_and_can_be_repaired(lab, copy
     module.write_text(text.replace("app = Flask(__name__)", "app = Flusk(__name__)"))
     failed = lab.make("exercise", "EXERCISE=1")
     cause = "its code raised an exception: NameError: name 'Flusk' is not defined."
-    assert_failed(failed, f"car-programmatic.service did not start, because {cause}")
+    output = assert_failed(failed, f"car-programmatic.service did not start, because {cause}")
+    assert "ok: [" not in output
     module.write_text(text)
     exercise(lab, 1)
     assert lab.status("car-programmatic") == 200
