@@ -1,16 +1,20 @@
 """What the exercises look for in the traces, each with a hint for the answer that misses it.
 
-A function here makes a check. A check returns a hint, which is empty if the answer is right, and
-raises NotYet if it cannot tell before another check is right.
+A function here makes a check. A check returns a hint, which is None if the answer is right, and
+raises NotYet if it cannot tell before another check is right. texts.yml has what they say, in a
+section with the function's name.
 """
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from course.texts import get_text, join_lines
 from course.traces import MODES, SERVICES, Exemplar, Lab, Recording, Span
+from report.formatting import decimal, text_list
+from report.texts import Text
 
 # Clocks differ a little, and a sleep may end early by less than this.
 TOLERANCE = 0.95
@@ -18,98 +22,103 @@ QUERY_FAILED = "sqlalchemy.exc.OperationalError"
 
 
 class NotYet(Exception):
-    """A check needs something that another check misses; the message names it."""
+    """A check needs something that another check misses; `text` names it."""
+
+    def __init__(self, text: Text):
+        super().__init__(text)
+        self.text = text
 
 
 @dataclass(frozen=True)
 class Check:
     """One thing that an exercise looks for: `title` says what is true of a right answer."""
 
-    title: str
-    find_fault: Callable[[Lab], str]
+    title: Text
+    find_fault: Callable[[Lab], Text | None]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a check: `text` is its hint, or what it waits for."""
+    """What became of a check, in one language: `text` is its hint, or what it waits for."""
 
     title: str
     state: Literal["right", "wrong", "later"]
     text: str = ""
 
 
-def evaluate(check: Check, lab: Lab) -> Result:
+def evaluate(check: Check, lab: Lab, language: str = "en") -> Result:
+    title = check.title.in_language(language)
     try:
         hint = check.find_fault(lab)
     except NotYet as missing:
-        return Result(check.title, "later", f"Not checked yet: {missing}.")
-    return Result(check.title, "wrong" if hint else "right", hint)
+        text = get_text("check.not_yet", missing=missing.text)
+        return Result(title, "later", text.in_language(language))
+    return Result(title, "wrong", hint.in_language(language)) if hint else Result(title, "right")
 
 
-def seconds(microseconds: float) -> str:
-    return f"{microseconds / 1e6:.3f} s"
+def seconds(microseconds: float) -> Text:
+    return get_text("seconds.value", value=decimal(f"{microseconds / 1e6:.3f}"))
 
 
-def names(spans: list[Span]) -> str:
-    return " and ".join(span.name for span in spans)
+def names(spans: Sequence[Span]) -> Text:
+    return text_list([span.name for span in spans])
 
 
 # The requests
 
 
-def answers(case: str, mode: str, status: int, other: dict[int, str] | None = None) -> Check:
+def answers(case: str, mode: str, status: int, other: dict[int, Text] | None = None) -> Check:
     """A request is answered with a status; `other` has hints for other statuses."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording(case, mode)
         if got.status == status:
-            return ""
+            return None
         if got.status == 0:
-            return f"No answer came: {got.error}. See the journal: {journal(mode)}"
-        return f"It was answered with {got.status}. " + (other or {}).get(
-            got.status, f"See the journal: {journal(mode)}"
-        )
+            return get_text("answers.no_answer", error=got.error, advice=journal(mode))
+        advice = (other or {}).get(got.status, journal(mode))
+        return get_text("answers.other_status", status=got.status, advice=advice)
 
-    what = {"cars": "A request", "database_error": "A request whose query fails"}
-    title = what.get(case, "A request through all modes")
-    return Check(f"{title} to car-{mode} is answered with {status}", find_fault)
+    requests = {
+        "cars": get_text("answers.request"),
+        "database_error": get_text("answers.failing_request"),
+    }
+    request = requests.get(case, get_text("answers.request_through_all"))
+    return Check(get_text("answers.title", request=request, mode=mode, status=status), find_fault)
 
 
-def journal(mode: str) -> str:
-    return f"make shell, then journalctl --unit=car-{mode}"
+def journal(mode: str) -> Text:
+    return get_text("answers.journal", mode=mode)
 
 
 def answered(got: Recording) -> Recording:
     """Return what was recorded of a request that was answered with 200; raises NotYet."""
     if got.status != 200:
-        raise NotYet("the request was not answered with 200")
+        raise NotYet(get_text("answers.needed"))
     return got
 
 
 def server_span(got: Recording) -> Span:
     """Return the server span of a request; raises NotYet."""
     if got.server_span is None:
-        raise NotYet(f"the server span of the request to car-{got.mode} has not arrived")
+        raise NotYet(get_text("server_span.needed", mode=got.mode))
     return got.server_span
 
 
 def has_library_spans(case: str, mode: str) -> Check:
     """The libraries still record the request and its query."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = answered(lab.recording(case, mode))
         if not got.spans:
-            return (
-                "No span of this request has arrived, not even those of the libraries. Keep what "
-                "sets up the provider and the exporter, and FlaskInstrumentor."
-            )
+            return get_text("has_library_spans.none")
         if not any(span.name == "GET /cars" and span.kind == "server" for span in got.roots):
-            return "The server span GET /cars is missing: keep FlaskInstrumentor."
+            return get_text("has_library_spans.no_server_span")
         if not any(span.name.startswith("SELECT") for span in got.spans):
-            return "The query has no span any more: keep SQLAlchemyInstrumentor."
-        return ""
+            return get_text("has_library_spans.no_query")
+        return None
 
-    return Check("The libraries record the request and its query, as before", find_fault)
+    return Check(get_text("has_library_spans.title"), find_fault)
 
 
 # Spans of one's own, all in the request for the cars
@@ -123,7 +132,7 @@ def own_span(lab: Lab, name: str, mode: str = "programmatic") -> Span:
     """Return the only span of a name; raises NotYet if there is another number of them."""
     spans = own_spans(answered(lab.recording("cars", mode)), name)
     if len(spans) != 1:
-        raise NotYet(f"it needs one span {name}")
+        raise NotYet(get_text("own_span.needed", name=name))
     return spans[0]
 
 
@@ -142,120 +151,96 @@ def similar(name: str, others: list[str]) -> str:
 def has_span(name: str, mode: str = "programmatic") -> Check:
     """The function of this name has a span, and only one."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = answered(lab.recording("cars", mode))
         spans = own_spans(got, name)
         if len(spans) == 1:
-            return ""
+            return None
         if spans:
-            return (
-                f"There are {len(spans)} spans of this name. Give the function a decorator or a "
-                "with block, not both."
-            )
+            return get_text("has_span.several", count=len(spans))
         if other := similar(name, [span.name for span in got.spans]):
-            return f"There is a span {other}. Name it {name}, as server_manual does."
+            return get_text("has_span.similar", other=other, name=name)
         if mode == "programmatic" and own_spans(lab.recording("cars", "automatic"), name):
-            return "server_automatic has such a span. Add it to server_programmatic.py instead."
-        return (
-            "No span of this name has arrived in this trace. Either\n"
-            "- nothing begins it yet: a call of start_as_current_span without with or @ does not,\n"
-            "- or it does not end, and a span is sent when it ends: a with block and a decorator "
-            "end theirs, one that start_span begins needs a call of end(),\n"
-            "- or it is in another trace: a new thread begins with an empty context."
-        )
+            return get_text("has_span.in_automatic")
+        return get_text("has_span.none")
 
-    return Check(f"{name} has a span", find_fault)
+    return Check(get_text("has_span.title", name=name), find_fault)
 
 
 def is_child(name: str, of: str, mode: str = "programmatic") -> Check:
     """The function's span is a child of the span `of`."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span, parent = own_span(lab, name, mode), own_span(lab, of, mode)
         if span.parent is parent:
-            return ""
+            return None
         if parent.parent is span:
-            return f"It is the other way round: {of} is a child of {name}."
+            return get_text("is_child.reversed", of=of, name=name)
         if span.parent and span.parent is parent.parent:
-            return (
-                f"It is a sibling of {of}: both are children of {span.parent.name}. A span is the "
-                "parent of those that begin while it is the current one. start_span does not make "
-                "it that, start_as_current_span does, until the end of its with block: call "
-                f"{name} inside it."
-            )
+            return get_text("is_child.sibling", of=of, parent=span.parent.name, name=name)
         if span.parent is None:
-            return (
-                "It has no parent in this trace. Do not give it a context: the current one has "
-                "the request's span."
-            )
-        return f"It is a child of {span.parent.name}."
+            return get_text("is_child.no_parent")
+        return get_text("is_child.other_parent", parent=span.parent.name)
 
-    return Check(f"{name} is a child of {of}", find_fault)
+    return Check(get_text("is_child.title", name=name, of=of), find_fault)
 
 
 def lasts(name: str, sleeps: int) -> Check:
     """The function's span lasts as long as the function, which sleeps once or twice."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span, sleep = own_span(lab, name), lab.sleep_seconds * 1e6
+        lasted, wanted = seconds(span.duration), seconds(sleeps * sleep)
         if span.duration < sleeps * sleep * TOLERANCE:
-            return (
-                f"It lasts {seconds(span.duration)}, but the function {seconds(sleeps * sleep)}. "
-                "The span ends before the function does: put all of its lines into the with block."
-            )
+            return get_text("lasts.short", lasted=lasted, wanted=wanted)
         if sleep and span.duration > (sleeps + 1) * sleep * TOLERANCE:
-            return (
-                f"It lasts {seconds(span.duration)}, but the function only "
-                f"{seconds(sleeps * sleep)}. The span begins before the function is called: put it "
-                "into the function, or decorate that."
-            )
-        return ""
+            return get_text("lasts.long", lasted=lasted, wanted=wanted)
+        return None
 
-    return Check(f"{name} lasts as long as its function", find_fault)
+    return Check(get_text("lasts.title", name=name), find_fault)
 
 
 # Attributes and events
 
 
-def written(value: object) -> str:
+def written(value: object) -> Text:
     """Return a value as Python writes it, with its type."""
-    kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return f"{value!r}, {kinds.get(type(value), type(value).__name__)}"
+    kinds = {
+        str: get_text("written.string"),
+        bool: get_text("written.boolean"),
+        int: get_text("written.number"),
+        float: get_text("written.number"),
+    }
+    kind = kinds.get(type(value), type(value).__name__)
+    return get_text("written.value", value=repr(value), kind=kind)
 
 
-def method_hint(method: str) -> str:
-    return f"In the function, trace.get_current_span() returns its span: call {method} on that."
+def method_hint(method: str) -> Text:
+    return get_text("method_hint.method", method=method)
 
 
 def has_attribute(name: str, key: str, value: Callable[[Lab], float]) -> Check:
     """The function's span has an attribute, whose value is a number."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span, wanted = own_span(lab, name), value(lab)
         if key in span.attributes:
             got = span.attributes[key]
             if isinstance(got, int | float) and not isinstance(got, bool) and got == wanted:
-                return ""
-            return (
-                f"Its value is {written(got)}, but should be {written(wanted)}. Give "
-                "SLEEP_SECONDS itself, not a text."
-            )
+                return None
+            return get_text("has_attribute.other_value", got=written(got), wanted=written(wanted))
         spans = lab.recording("cars", "programmatic").spans
         if others := [other for other in spans if key in other.attributes]:
-            return (
-                f"The attribute is on {names(others)}. set_attribute belongs to the span on which "
-                "you call it, and get_current_span returns the one whose with block or decorated "
-                f"function is running: call it in {name}."
-            )
+            return get_text("has_attribute.elsewhere", spans=names(others), name=name)
         if any(key in event for event in span.events):
-            return "It is an attribute of an event. Set it on the span itself, with set_attribute."
+            return get_text("has_attribute.of_event")
         if any(event.get("event") == key for event in span.events):
-            return "It is an event. A value that holds for the whole span is an attribute."
+            return get_text("has_attribute.event")
         if other := similar(key, list(span.attributes)):
-            return f"There is an attribute {other}. Name it {key}."
-        return f"{name} has no such attribute. {method_hint('set_attribute')}"
+            return get_text("rename_attribute.similar", other=other, key=key)
+        return get_text("has_attribute.none", name=name, advice=method_hint("set_attribute"))
 
-    return Check(f"{name} has the attribute {key}", find_fault)
+    return Check(get_text("has_attribute.title", name=name, key=key), find_fault)
 
 
 def find_events(span: Span, event: str) -> list[dict[str, Any]]:
@@ -265,50 +250,42 @@ def find_events(span: Span, event: str) -> list[dict[str, Any]]:
 def has_event(name: str, event: str) -> Check:
     """The function's span has an event, once."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span = own_span(lab, name)
         found = find_events(span, event)
         if len(found) == 1:
-            return ""
+            return None
         if found:
-            return f"It has {len(found)} of them. Add the event once."
+            return get_text("has_event.several", count=len(found))
         spans = lab.recording("cars", "programmatic").spans
         if any(event in other.attributes for other in spans):
-            return (
-                f"{event} is an attribute. An attribute has no time: add an event, with add_event."
-            )
+            return get_text("has_event.attribute", event=event)
         if others := [other for other in spans if find_events(other, event)]:
-            return (
-                f"The event is on {names(others)}. Call add_event on the span of {name}, while it "
-                "is the current one."
-            )
+            return get_text("has_event.elsewhere", spans=names(others), name=name)
         logged = [str(found.get("event", "")) for found in span.events]
         if other := similar(event, logged):
-            return f"There is an event {other}. Name it {event}."
-        return f"{name} has no such event. {method_hint('add_event')}"
+            return get_text("has_event.similar", other=other, event=event)
+        return get_text("has_event.none", name=name, advice=method_hint("add_event"))
 
-    return Check(f"{name} has the event {event}", find_fault)
+    return Check(get_text("has_event.title", name=name, event=event), find_fault)
 
 
 def is_between(name: str, event: str, child: str) -> Check:
     """The event lies between the end of the function's own sleep and the start of the child."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span, below = own_span(lab, name), own_span(lab, child)
         found = find_events(span, event)
         if len(found) != 1:
-            raise NotYet(f"it needs one event {event}")
+            raise NotYet(get_text("is_between.needed", event=event))
         offset = found[0]["timestamp"] - span.start
         if offset < lab.sleep_seconds * 1e6 * TOLERANCE:
-            return (
-                f"It happens {seconds(offset)} after the start of {name}, which is before the end "
-                "of its sleep. Add it after that line."
-            )
+            return get_text("is_between.early", offset=seconds(offset), name=name)
         if found[0]["timestamp"] > below.start:
-            return f"It happens after {child} has begun. Add it before that call."
-        return ""
+            return get_text("is_between.late", child=child)
+        return None
 
-    return Check(f"{event} happens between the sleep of {name} and {child}", find_fault)
+    return Check(get_text("is_between.title", event=event, name=name, child=child), find_fault)
 
 
 # Failures
@@ -317,60 +294,50 @@ def is_between(name: str, event: str, child: str) -> Check:
 def has_no_error(case: str, mode: str) -> Check:
     """A request that succeeds has neither an error nor an exception."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = answered(lab.recording(case, mode))
         server_span(got)
         if failed := [span for span in got.spans if span.status == "error" or span.exceptions]:
-            return f"{names(failed)} shows an error, but nothing failed."
-        return ""
+            return get_text("has_no_error.fault", spans=names(failed))
+        return None
 
-    return Check("A request that succeeds shows no error", find_fault)
+    return Check(get_text("has_no_error.title"), find_fault)
 
 
 def is_error(case: str, mode: str) -> Check:
     """The server span of a failed request has the status error."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span = server_span(lab.recording(case, mode))
         if span.status == "error":
-            return ""
-        return f"The status of {span.name} is {span.status}. An answer of 500 and above sets it."
+            return None
+        return get_text("is_error.fault", span=span.name, status=span.status)
 
-    return Check("Its server span has the status error", find_fault)
+    return Check(get_text("is_error.title"), find_fault)
 
 
 def records_exception(case: str, mode: str) -> Check:
     """The server span of a failed request has the exception, as in the manual mode."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording(case, mode)
         span = server_span(got)
         if span.exceptions == [QUERY_FAILED]:
-            return ""
+            return None
         if len(span.exceptions) > 1:
-            return f"It has {len(span.exceptions)} exception events. Record the exception once."
+            return get_text("records_exception.several", count=len(span.exceptions))
         if any(key.startswith("exception") for key in span.attributes):
-            return "The exception is an attribute. Record it as an event: record_exception."
+            return get_text("records_exception.attribute")
         if found := find_events(span, "exception"):
-            return (
-                f"Its event says that the exception is {found[0].get('exception.type', 'unknown')}"
-                f", not {QUERY_FAILED}: pass the error that the handler got to record_exception."
-            )
+            type_ = found[0].get("exception.type", get_text("records_exception.unknown"))
+            return get_text("records_exception.other_type", type=type_, wanted=QUERY_FAILED)
         if others := [other for other in got.spans if other.exceptions]:
-            return (
-                f"The exception is on {names(others)}. The manual mode has it on the server span: "
-                "record it while that is the current one, outside of a span of your own."
-            )
+            return get_text("records_exception.elsewhere", spans=names(others))
         if span.events:
-            return (
-                f"Its event is called {span.events[0].get('event')}. record_exception makes that "
-                "of the conventions: exception, with the type, the message and the stack."
-            )
-        return (
-            "It has no exception event. The traces of the other two modes have one: compare them."
-        )
+            return get_text("records_exception.other_name", event=span.events[0].get("event"))
+        return get_text("records_exception.none")
 
-    return Check(f"Its server span has the exception event of {QUERY_FAILED}", find_fault)
+    return Check(get_text("records_exception.title", type=QUERY_FAILED), find_fault)
 
 
 # Across services
@@ -383,37 +350,27 @@ def client_spans(spans: Iterable[Span], service: str) -> list[Span]:
 def is_one_trace() -> Check:
     """The trace of the chain has spans of every service."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = answered(lab.recording("chain", "manual"))
         present = {span.service for span in got.spans}
         missing = [mode for mode in MODES if f"server_{mode}" not in present]
         if not missing:
-            return ""
+            return None
         if missing[0] == "manual":
-            return (
-                "server_manual has no span in the trace of the request. Keep "
-                "context=extract(request.headers) and what sets up the provider and the exporter."
-            )
+            return get_text("is_one_trace.no_manual")
         service, caller = f"server_{missing[0]}", f"server_{MODES[MODES.index(missing[0]) - 1]}"
         begun = lab.begun.get(service)
-        hint = (
-            f"There are two traces instead of one: {service} began trace {begun.trace_id} of its "
-            "own."
+        fault = (
+            get_text("is_one_trace.two_traces", service=service, trace_id=begun.trace_id)
             if begun
-            else f"{service} has no span in this trace."
+            else get_text("is_one_trace.no_span", service=service)
         )
         if begun and (clients := client_spans(got.spans, caller)):
-            return (
-                f"{hint} The client span {names(clients)} of {caller} is there, but its ids were "
-                "not sent with the call: inject writes them into a header."
-            )
-        return (
-            f"{hint} Either {caller} sends no header traceparent with its call, or {service} does "
-            "not read it. The instrumentation of a library adds the header only to the calls of "
-            "that library."
-        )
+            spans = names(clients)
+            return get_text("is_one_trace.not_sent", fault=fault, spans=spans, caller=caller)
+        return get_text("is_one_trace.no_header", fault=fault, caller=caller, service=service)
 
-    return Check("There is one trace, with spans of all three services", find_fault)
+    return Check(get_text("is_one_trace.title"), find_fault)
 
 
 def first_span(got: Recording, mode: str) -> Span:
@@ -422,43 +379,30 @@ def first_span(got: Recording, mode: str) -> Span:
     for span in got.spans:
         if span.service == service and span.kind == "server":
             return span
-    raise NotYet(f"{service} has no server span in this trace")
+    raise NotYet(get_text("first_span.needed", service=service))
 
 
 def is_called_by(mode: str, caller: str) -> Check:
     """The server span of a mode is a child of its caller's client span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("chain", "manual")
         span, above = first_span(got, mode), first_span(got, caller)
         parent = span.parent
         if span.parent_id == above.parent_id:
-            return (
-                f"Its parent is that of the server span of server_{caller}, which passed on the "
-                "ids of its own caller. The header of a call must have those of the client span "
-                "of that call: inject writes the ids of the current span."
-            )
+            return get_text("is_called_by.passed_on", caller=above.service)
         if parent is None:
-            return "Its parent is no span of this trace, so the header has the id of another one."
-        if parent.service == f"server_{caller}" and parent.kind == "client":
-            return ""
+            return get_text("is_called_by.unknown_parent")
+        if parent.service == above.service and parent.kind == "client":
+            return None
         if clients := client_spans(above.walk(), above.service):
-            return (
-                f"It is a child of {parent}, not of the client span {names(clients)}. inject "
-                "writes the ids of the current span: call it while the client span is the current "
-                "one."
-            )
-        if parent.service == f"server_{caller}" and parent is not above:
-            return (
-                f"It is a child of {parent}, whose kind is {parent.kind}. A span of a call to "
-                "another service is a client span: SpanKind.CLIENT."
-            )
-        return (
-            f"It is a child of {parent}: the call itself has no span, so nobody sees how long the "
-            "network took. Let the instrumentation of urllib record it, or begin a client span."
-        )
+            return get_text("is_called_by.not_client", parent=parent, spans=names(clients))
+        if parent.service == above.service and parent is not above:
+            return get_text("is_called_by.other_kind", parent=parent, kind=parent.kind)
+        return get_text("is_called_by.no_span", parent=parent)
 
-    return Check(f"server_{mode} is a child of the client span of server_{caller}", find_fault)
+    services = {"service": f"server_{mode}", "caller": f"server_{caller}"}
+    return Check(get_text("is_called_by.title", **services), find_fault)
 
 
 # Baggage
@@ -471,59 +415,48 @@ USER_AGENT = "otel-lab"
 def reads_baggage(key: str) -> Check:
     """The last service puts the entry of a request's baggage on its server span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("baggage", "automatic")
         span = server_span(got)
         value = span.attributes.get(key)
         if value == BAGGAGE_SENT:
-            return ""
+            return None
         if value is not None:
-            return (
-                f"A request came with the baggage {key}={BAGGAGE_SENT}, but the attribute is "
-                f"{value!r}. Give set_attribute what get_baggage returns."
+            got_value = repr(value)
+            return get_text(
+                "reads_baggage.other_value", key=key, sent=BAGGAGE_SENT, value=got_value
             )
         if others := [other for other in got.spans if key in other.attributes]:
-            return f"The attribute is on {names(others)}. Set it on the server span, {span.name}."
+            return get_text("reads_baggage.elsewhere", spans=names(others), span=span.name)
         if other := similar(key, list(span.attributes)):
-            return f"There is an attribute {other}. Name it {key}."
-        return (
-            f"A request came with the baggage {key}={BAGGAGE_SENT}, and {span.name} has no such "
-            "attribute. Baggage stays in the context until somebody reads it: baggage.get_baggage "
-            f"with the key {key}, in chain of server_automatic."
-        )
+            return get_text("rename_attribute.similar", other=other, key=key)
+        return get_text("reads_baggage.none", key=key, sent=BAGGAGE_SENT, span=span.name)
 
-    return Check(f"server_automatic puts {key} of its baggage on its server span", find_fault)
+    return Check(get_text("reads_baggage.title", key=key), find_fault)
 
 
 def carries_baggage(key: str) -> Check:
     """What the first service knows of its caller is an attribute of the last one's server span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("chain", "manual")
         span = first_span(got, "automatic")
         value = span.attributes.get(key)
         if value == USER_AGENT:
-            return ""
+            return None
         if value is not None:
-            hint = f"The attribute is {value!r}, not the User-Agent {USER_AGENT!r} of the request"
+            values = {"value": repr(value), "wanted": repr(USER_AGENT)}
             if "urllib" in str(value).lower():
-                return f"{hint}. That is its caller: read the header in server_manual."
-            return f"{hint} that server_manual got."
+                return get_text("carries_baggage.of_its_caller", **values)
+            return get_text("carries_baggage.other_value", **values)
         if others := [other for other in got.spans if key in other.attributes]:
-            where = " and ".join(str(other) for other in others)
-            return (
-                f"The attribute is on {where}. An attribute stays on its span. What is to go on to "
-                "other services is an entry of baggage."
-            )
+            spans = text_list([str(other) for other in others])
+            return get_text("carries_baggage.elsewhere", spans=spans)
         if reads_baggage(key).find_fault(lab):
-            raise NotYet("it needs a server_automatic that reads its baggage")
-        return (
-            f"No entry {key} has come to server_automatic. baggage.set_baggage changes nothing: it "
-            "returns a new context, which inject sends only if it is the current one, so attach it "
-            f"before the call of ask_next. The key is {key} there too."
-        )
+            raise NotYet(get_text("carries_baggage.needed"))
+        return get_text("carries_baggage.none", key=key)
 
-    return Check(f"{key} of the first service's baggage reaches the third", find_fault)
+    return Check(get_text("carries_baggage.title", key=key), find_fault)
 
 
 # Sampling
@@ -536,94 +469,96 @@ FEWEST, MOST = 18, 66
 def all_answer() -> Check:
     """All requests are answered with 200."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         known = [recording.status for recording in lab.recordings if recording.case != "new"]
         statuses = [*known, *lab.new_statuses]
         failed = [status for status in statuses if status != 200]
         if not failed:
-            return ""
-        return (
-            f"{len(failed)} of them are not, one with {failed[0]}. See the journal: "
-            f"{journal('manual')}"
-        )
+            return None
+        count = len(failed)
+        return get_text("all_answer.fault", count=count, status=failed[0], advice=journal("manual"))
 
-    return Check("All requests through all modes are answered with 200", find_fault)
+    return Check(get_text("all_answer.title"), find_fault)
 
 
 def samples_a_tenth() -> Check:
     """About a tenth of the requests that begin a trace are recorded."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         recorded, requests = len(lab.of_case("new")), len(lab.new_statuses)
         if FEWEST <= recorded <= MOST:
-            return ""
+            return None
         if recorded == requests:
-            return (
-                f"All {requests} are. Their traces begin in server_manual, so that decides: give "
-                "its TracerProvider a sampler."
-            )
+            return get_text("samples_a_tenth.all", requests=requests)
         if recorded == 0:
-            return f"None of {requests} is. A sampler with a ratio records some of them."
-        hint = f"{recorded} of {requests} are, but should be about {requests * RATIO:.0f}."
-        if requests - MOST <= recorded <= requests - FEWEST:
-            return f"{hint} The ratio is the part that is recorded, not the part that is left out."
-        return f"{hint} The ratio is a number between 0 and 1."
+            return get_text("samples_a_tenth.none", requests=requests)
+        is_inverted = requests - MOST <= recorded <= requests - FEWEST
+        return get_text(
+            "samples_a_tenth.other_count",
+            recorded=recorded,
+            requests=requests,
+            wanted=round(requests * RATIO),
+            advice=get_text("samples_a_tenth.left_out")
+            if is_inverted
+            else get_text("samples_a_tenth.ratio"),
+        )
 
-    return Check("One in ten requests without a traceparent is recorded", find_fault)
+    return Check(get_text("samples_a_tenth.title"), find_fault)
 
 
 def is_whole_or_absent() -> Check:
     """Traces that are recorded have spans of all services."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         recorded = lab.of_case("new")
         if not recorded:
-            raise NotYet("it needs a trace that is recorded")
+            raise NotYet(get_text("is_whole_or_absent.needed"))
         for service in SERVICES:
             lacking = [r for r in recorded if all(span.service != service for span in r.spans)]
             if lacking:
-                return (
-                    f"{len(lacking)} of {len(recorded)} traces have no span of {service}, such as "
-                    f"{lacking[0].trace_id}. It decides for itself what its caller has decided "
-                    "already: leave its sampler as it is."
+                return get_text(
+                    "is_whole_or_absent.fault",
+                    count=len(lacking),
+                    recorded=len(recorded),
+                    service=service,
+                    trace_id=lacking[0].trace_id,
                 )
-        return ""
+        return None
 
-    return Check("Every trace that is recorded has spans of all three services", find_fault)
+    return Check(get_text("is_whole_or_absent.title"), find_fault)
 
 
 def follows_sampled() -> Check:
     """A request whose caller records its trace is recorded."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         sent = lab.of_case("sampled")
         missing = [recording for recording in sent if recording.server_span is None]
         if not missing:
-            return ""
-        return (
-            f"{len(missing)} of {len(sent)} are not, such as {missing[0].trace_id}. A ratio alone "
-            "does not look at the caller's decision. ParentBased does, and asks the sampler that "
-            "you give it only where a trace begins."
-        )
+            return None
+        count, trace_id = len(missing), missing[0].trace_id
+        return get_text("follows_sampled.fault", count=count, sent=len(sent), trace_id=trace_id)
 
-    return Check("A request whose traceparent says sampled is always recorded", find_fault)
+    return Check(get_text("follows_sampled.title"), find_fault)
 
 
 def follows_unsampled() -> Check:
     """A request whose caller does not record its trace is not recorded."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         sent = lab.of_case("unsampled")
         recorded = [recording for recording in sent if recording.spans]
         if not recorded:
-            return ""
+            return None
         services = sorted({span.service for recording in recorded for span in recording.spans})
-        return (
-            f"{len(recorded)} of {len(sent)} are, by {' and '.join(services)}. The rest of such a "
-            "trace is missing: follow the caller's decision, as ParentBased does."
+        return get_text(
+            "follows_unsampled.fault",
+            count=len(recorded),
+            sent=len(sent),
+            services=text_list(services),
         )
 
-    return Check("A request whose traceparent says not sampled is never recorded", find_fault)
+    return Check(get_text("follows_unsampled.title"), find_fault)
 
 
 # Names of attributes
@@ -636,39 +571,34 @@ OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 def has_stable_names() -> Check:
     """The server span has the attributes of the stable conventions."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span = server_span(lab.recording("cars", "programmatic"))
         missing = [key for key in STABLE if key not in span.attributes]
         if not missing:
             wrong = [key for key, value in STABLE.items() if span.attributes[key] != value]
-            return f"{' and '.join(wrong)} has another value than the library's." if wrong else ""
+            return (
+                get_text("has_stable_names.other_value", keys=text_list(wrong)) if wrong else None
+            )
         if len(missing) < len(STABLE):
-            return f"{' and '.join(missing)} is missing. Let the library set all of them."
-        return (
-            f"Its attributes have the old names, such as {OLD[0]}. The libraries read {OPT_IN} "
-            "once, when the first of them is switched on (the first call of an instrument "
-            "method): set it above that, and mind its value, http."
-        )
+            return get_text("has_stable_names.missing", keys=text_list(missing))
+        return get_text("has_stable_names.old", key=OLD[0], variable=OPT_IN)
 
-    return Check(f"GET /cars has {', '.join(STABLE)}", find_fault)
+    return Check(get_text("has_stable_names.title", keys=", ".join(STABLE)), find_fault)
 
 
 def has_no_old_names() -> Check:
     """The server span has no attributes of the old conventions."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span = server_span(lab.recording("cars", "programmatic"))
         if not any(key in span.attributes for key in STABLE):
-            raise NotYet("it needs the stable names")
+            raise NotYet(get_text("has_no_old_names.needed"))
         old = [key for key in OLD if key in span.attributes]
         if not old:
-            return ""
-        return (
-            f"It has {' and '.join(old)} as well. That is what http/dup records, for a time of "
-            "transition. Here only the stable names are wanted: http."
-        )
+            return None
+        return get_text("has_no_old_names.both", keys=text_list(old))
 
-    return Check(f"GET /cars has none of {', '.join(OLD)}", find_fault)
+    return Check(get_text("has_no_old_names.title", keys=", ".join(OLD)), find_fault)
 
 
 # Durations
@@ -679,17 +609,17 @@ SPARE = FAULT_SECONDS / 2 * 1e6
 FUNCTIONS = "some_func_one", "some_func_two"
 
 
-def each_mode(title: str, find: Callable[[Lab, Recording, Span], str]) -> Check:
+def each_mode(title: Text, find: Callable[[Lab, Recording, Span], Text | None]) -> Check:
     """Check the request for the cars to each mode; a hint begins with its server span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         hints = []
         for mode in MODES:
             got = lab.recording("cars", mode)
             span = server_span(got)
             if hint := find(lab, got, span):
-                hints.append(f"{span.service}: {hint}")
-        return "\n".join(hints)
+                hints.append(get_text("each_mode.hint", service=span.service, hint=hint))
+        return join_lines(hints) if hints else None
 
     return Check(title, find_fault)
 
@@ -697,49 +627,48 @@ def each_mode(title: str, find: Callable[[Lab, Recording, Span], str]) -> Check:
 def functions_sleep() -> Check:
     """The time outside of what the libraries record is at least that of the two sleeps."""
 
-    def find(lab: Lab, got: Recording, span: Span) -> str:
+    def find(lab: Lab, got: Recording, span: Span) -> Text | None:
         others = [child for child in span.children if child.name not in FUNCTIONS]
         own, wanted = span.duration - sum(o.duration for o in others), 2 * lab.sleep_seconds * 1e6
         if own >= wanted * TOLERANCE:
-            return ""
-        return (
-            f"they take {seconds(own)} instead of {seconds(wanted)}. They stand for the work that "
-            "has to be done: leave them as they are. The time that is lost is elsewhere."
-        )
+            return None
+        return get_text("functions_sleep.fault", own=seconds(own), wanted=seconds(wanted))
 
-    return each_mode("The two functions sleep as long as before", find)
+    return each_mode(get_text("functions_sleep.title"), find)
 
 
 def nothing_is_hidden() -> Check:
     """The server span lasts about as long as the caller waited."""
 
-    def find(lab: Lab, got: Recording, span: Span) -> str:
+    def find(lab: Lab, got: Recording, span: Span) -> Text | None:
         if got.seconds * 1e6 - span.duration <= SPARE:
-            return ""
-        return (
-            f"the answer took {got.seconds:.3f} s, but {span.name} lasts only "
-            f"{seconds(span.duration)}. Users wait as before, the trace only does not show it."
-        )
+            return None
+        waited, lasted = seconds(got.seconds * 1e6), seconds(span.duration)
+        return get_text("nothing_is_hidden.fault", waited=waited, span=span.name, lasted=lasted)
 
-    return each_mode("The server spans last as long as the requests", find)
+    return each_mode(get_text("nothing_is_hidden.title"), find)
 
 
 def nothing_else_takes_time() -> Check:
     """A request takes no longer than its two functions sleep."""
 
-    def find(lab: Lab, got: Recording, span: Span) -> str:
+    def find(lab: Lab, got: Recording, span: Span) -> Text | None:
         more = span.duration - 2 * lab.sleep_seconds * 1e6
         if more <= SPARE:
-            return ""
+            return None
         long = [
             other
             for other in span.walk()
             if other is not span and other.name not in FUNCTIONS and other.duration > more / 2
         ]
-        where = f"the span {names(long[-1:])}" if long else "a gap, where no span is"
-        return f"{seconds(more)} more than the functions sleep, most of it in {where}."
+        where = (
+            get_text("nothing_else_takes_time.span", span=long[-1].name)
+            if long
+            else get_text("nothing_else_takes_time.gap")
+        )
+        return get_text("nothing_else_takes_time.fault", more=seconds(more), where=where)
 
-    return each_mode("A request takes no longer than its two functions sleep", find)
+    return each_mode(get_text("nothing_else_takes_time.title"), find)
 
 
 # Metrics, of the function TIMED: the name in the code, and of its series in Prometheus.
@@ -751,34 +680,24 @@ SERIES = f"{TIMED}_duration_seconds"
 def has_histogram() -> Check:
     """Prometheus has the function's duration as a histogram in seconds."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         if f"{SERIES}_bucket" in lab.series:
-            return ""
+            return None
         if f"{SERIES}_total" in lab.series:
-            return (
-                "It is a counter, which only has the sum of all durations: not how many there were "
-                "and how they differ. A histogram has: create_histogram and record."
-            )
+            return get_text("has_histogram.counter")
         if SERIES in lab.series:
-            return "It has one value and no distribution: create_histogram and record."
+            return get_text("has_histogram.one_value")
         if others := sorted(series for series in lab.series if series.startswith(TIMED)):
-            return (
-                f"Prometheus has {others[0]}. Name the metric {METRIC}, and its unit s: the "
-                "conventions give durations in seconds."
-            )
-        return (
-            f"Prometheus has no {SERIES}_bucket of the process that answered. The method "
-            f"create_histogram of a meter (metrics.get_meter) makes the metric {METRIC}, which is "
-            "sent once something was recorded."
-        )
+            return get_text("has_histogram.other_name", other=others[0], metric=METRIC)
+        return get_text("has_histogram.none", series=f"{SERIES}_bucket", metric=METRIC)
 
-    return Check(f"Prometheus has the histogram {METRIC} in seconds", find_fault)
+    return Check(get_text("has_histogram.title", metric=METRIC), find_fault)
 
 
 def find_exemplar(lab: Lab) -> Exemplar | None:
     """Return the histogram's exemplar of the request, first that of TIMED; raises NotYet."""
     if f"{SERIES}_bucket" not in lab.series:
-        raise NotYet("it needs the histogram")
+        raise NotYet(get_text("find_exemplar.needed"))
     trace_id, span_id = lab.recording("cars", "programmatic").trace_id, own_span(lab, TIMED).span_id
     found = [
         exemplar
@@ -792,67 +711,56 @@ def own_exemplar(lab: Lab) -> Exemplar:
     """Return the histogram's exemplar of the request; raises NotYet."""
     if exemplar := find_exemplar(lab):
         return exemplar
-    raise NotYet("it needs an exemplar of the request")
+    raise NotYet(get_text("own_exemplar.needed"))
 
 
 def has_exemplar() -> Check:
     """An exemplar of the histogram leads to the function's span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         span, exemplar = own_span(lab, TIMED), find_exemplar(lab)
         if exemplar is None:
-            return (
-                "It has no exemplar with the request's trace. record takes the ids of the current "
-                f"span: call it in {TIMED}, in the same thread."
-            )
+            return get_text("has_exemplar.none", name=TIMED)
         if exemplar.span_id == span.span_id:
-            return ""
+            return None
         spans = lab.recording("cars", "programmatic").spans
-        others = names([other for other in spans if other.span_id == exemplar.span_id])
-        return (
-            f"It leads to the span {others or exemplar.span_id}, which was the current one when "
-            f"the value was recorded. The span of {TIMED} is the current one until the function "
-            "ends: call record before that."
-        )
+        others = [other.name for other in spans if other.span_id == exemplar.span_id]
+        other = text_list(others or [exemplar.span_id])
+        return get_text("has_exemplar.elsewhere", span=other, name=TIMED)
 
-    return Check(f"Its exemplar leads to the span {TIMED} of the request", find_fault)
+    return Check(get_text("has_exemplar.title", name=TIMED), find_fault)
 
 
 def has_seconds() -> Check:
     """The value that was recorded is the function's duration, in seconds."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         value, duration = own_exemplar(lab).value, own_span(lab, TIMED).duration / 1e6
-        took = f"The value is {value:.3f} s, but the function took {duration:.3f} s."
         if value > 100 * duration:
-            return (
-                f"{took} The value has another unit than the metric, which every page that shows "
-                "it believes: perf_counter gives seconds."
-            )
-        if abs(value - duration) > (1 - TOLERANCE) * duration + 0.01:
-            return f"{took} Read the clock before the sleep and after it."
-        return ""
+            advice = get_text("has_seconds.unit")
+        elif abs(value - duration) > (1 - TOLERANCE) * duration + 0.01:
+            advice = get_text("has_seconds.clock")
+        else:
+            return None
+        took = {"value": seconds(value * 1e6), "duration": seconds(duration * 1e6)}
+        return get_text("has_seconds.took", **took, advice=advice)
 
-    return Check(f"The value is the duration of {TIMED} in seconds", find_fault)
+    return Check(get_text("has_seconds.title", name=TIMED), find_fault)
 
 
 def has_buckets() -> Check:
     """The buckets of the histogram tell durations like that of the function apart."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         exemplar = own_exemplar(lab)
         if has_seconds().find_fault(lab):
-            raise NotYet("it needs a value in seconds")
+            raise NotYet(get_text("has_buckets.needed"))
         if not lab.sleep_seconds or exemplar.bound <= 5 * exemplar.value:
-            return ""
-        return (
-            f"{exemplar.value:.3f} s is in the bucket that ends at {exemplar.bound:g} s, with all "
-            "that is much shorter or longer, so that a percentile says nothing. The default "
-            "boundaries are made for milliseconds: give create_histogram some in seconds "
-            "(explicit_bucket_boundaries_advisory)."
-        )
+            return None
+        value, bound = seconds(exemplar.value * 1e6), decimal(f"{exemplar.bound:g}")
+        return get_text("has_buckets.fault", value=value, bound=bound)
 
-    return Check("Its buckets tell half a second from five", find_fault)
+    return Check(get_text("has_buckets.title"), find_fault)
 
 
 # Log lines
@@ -861,59 +769,44 @@ def has_buckets() -> Check:
 def leads_to(name: str, line: str) -> Check:
     """A log line of the manual mode, which has the text `line`, has the ids of the span `name`."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got, span = lab.recording("cars", "manual"), own_span(lab, name, "manual")
         found = [text for text in lab.journal if line in text]
         if not found:
-            return (
-                f'The journal has no line "{line} ...". The level of app.logger is INFO: what is '
-                "below, such as debug(), is not written. Use app.logger.info."
-            )
+            return get_text("leads_to.no_line", line=line)
         with_trace = [text for text in found if re.search(rf"\btrace_id={got.trace_id}\b", text)]
         if any(re.search(rf"\bspan_id={span.span_id}\b", text) for text in with_trace):
-            return ""
+            return None
         return log_span_hint(got, name, with_trace[0]) if with_trace else log_hint(got, found[0])
 
-    return Check(f'The line "{line} ..." has the ids of the trace and of {name}', find_fault)
+    return Check(get_text("leads_to.title", line=line, name=name), find_fault)
 
 
-def log_span_hint(got: Recording, name: str, text: str) -> str:
+def log_span_hint(got: Recording, name: str, text: str) -> Text:
     """Return a hint about a line that has the trace's id, but not the span's."""
     if others := [span for span in got.spans if re.search(rf"\b{span.span_id}\b", text)]:
-        return (
-            f"It has the id of the span {names(others)}. Read the ids of the current span for each "
-            f"line, with get_current_span, and log the line in {name}."
-        )
-    return "It has the id of the trace, but not span_id= with that of the span: format_span_id."
+        return get_text("log_span_hint.other_span", spans=names(others), name=name)
+    return get_text("log_span_hint.no_span_id")
 
 
-def log_hint(got: Recording, text: str) -> str:
+def log_hint(got: Recording, text: str) -> Text:
     """Return a hint about a line without `trace_id=` and the trace's id."""
     written = re.search(r"trace_id=(\w*)", text)
     value = written[1] if written else ""
     number = int(got.trace_id, 16)
     if str(number) in text:
-        return (
-            "The id is in decimal. Jaeger and traceparent write it with 32 hexadecimal digits, and "
-            "that is what one searches for: format_trace_id."
-        )
+        return get_text("log_hint.decimal")
     if f"{number:#x}" in text.lower():
-        return "hex() adds 0x and leaves leading zeros out. Write all 32 digits: format_trace_id."
+        return get_text("log_hint.hex")
     if re.search(rf"\b{got.trace_id}\b", text):
-        return "It has the id, but not after trace_id=, which finds the lines of all modes."
+        return get_text("log_hint.elsewhere")
     if value and set(value) == {"0"}:
-        return (
-            "Its ids are zeros: no span was the current one when they were read. Read them for "
-            "each line, while the span lasts."
-        )
+        return get_text("log_hint.zeros")
     if value and value in got.trace_id:
-        return f"It has {len(value)} of the id's 32 digits. Nothing finds a trace by a part."
+        return get_text("log_hint.part", count=len(value))
     if value:
-        return f"Its id, {value}, is not that of the request's trace, {got.trace_id}."
-    return (
-        f"It has no trace_id=: {text}\ntrace.get_current_span().get_span_context() has the ids, "
-        "and a record factory or a filter of logging adds them to each line."
-    )
+        return get_text("log_hint.other_trace", value=value, trace_id=got.trace_id)
+    return get_text("log_hint.none", line=text)
 
 
 # The fourth mode, which runs in place of the automatic one
@@ -924,57 +817,42 @@ FOURTH = "server_mixed"
 def is_fourth_service() -> Check:
     """All spans of the request are of the fourth service."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("cars", "automatic")
         server_span(got)
         others = sorted({span.service for span in got.spans} - {FOURTH})
         if not others:
-            return ""
+            return None
         if others == ["server_automatic"]:
-            return (
-                f"It is server_automatic. There was no {FOURTH}.py in .exercise/app when you "
-                "deployed it: write the module, with a Flask app called app, and deploy it."
-            )
-        return (
-            f"There are also spans of {' and '.join(others)}. opentelemetry-instrument has made "
-            "the provider and given it a name: take your tracer from trace.get_tracer, and make no "
-            "provider."
-        )
+            return get_text("is_fourth_service.automatic", service=FOURTH)
+        return get_text("is_fourth_service.others", services=text_list(others))
 
-    return Check(f"The request is answered by the service {FOURTH}", find_fault)
+    return Check(get_text("is_fourth_service.title", service=FOURTH), find_fault)
 
 
 def has_one_server_span() -> Check:
     """The only server span is that of the instrumentation."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("cars", "automatic")
         server_span(got)
         own = [span for span in got.spans if span.kind == "server" and span.name != "GET /cars"]
-        if own:
-            return (
-                f"There is also {names(own)}, of your code. opentelemetry-instrument switches the "
-                "instrumentation of Flask on, which records the request: leave it to that."
-            )
-        return ""
+        return get_text("has_one_server_span.fault", spans=names(own)) if own else None
 
-    return Check("Its server span is GET /cars, and there is no other", find_fault)
+    return Check(get_text("has_one_server_span.title"), find_fault)
 
 
 def has_query() -> Check:
     """The query has a span, a child of the server span."""
 
-    def find_fault(lab: Lab) -> str:
+    def find_fault(lab: Lab) -> Text | None:
         got = lab.recording("cars", "automatic")
         above = server_span(got)
         queries = [span for span in got.spans if span.name.startswith("SELECT")]
         if not queries:
-            return (
-                "The query has no span. The instrumentation of SQLAlchemy records those of the "
-                "engine in db.py: read the cars as the other servers do."
-            )
+            return get_text("has_query.none")
         if queries[0].parent is not above:
-            return f"It is a child of {queries[0].parent}: leave the query outside of that span."
-        return ""
+            return get_text("has_query.elsewhere", parent=queries[0].parent)
+        return None
 
-    return Check("The query has a span, a child of GET /cars", find_fault)
+    return Check(get_text("has_query.title"), find_fault)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from course import checks
 from course.checks import Check
+from course.texts import get_text
 from course.traces import MODES
 
 
@@ -202,10 +203,7 @@ EXERCISES = {
                 "database_error",
                 "programmatic",
                 503,
-                other={
-                    500: "Keep the handler and record the exception before it answers: users get "
-                    "an answer that they can read. A handler that raises an exception gives none."
-                },
+                other={500: get_text("answers.handler")},
             ),
             checks.is_error("database_error", "programmatic"),
             checks.records_exception("database_error", "programmatic"),

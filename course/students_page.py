@@ -6,18 +6,15 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
 from course import REPOSITORY
 from course.classroom import Classroom, Student
 from course.exercises import EXERCISES, Exercise
+from course.texts import WORDS
 from loopback import server_name, tunnel
 from report.render import TEMPLATES, create_environment, to_html
 from report.texts import Text
 
 TIME = "%Y-%m-%d %H:%M".replace("-", "\N{NON-BREAKING HYPHEN}")
-_texts = yaml.safe_load(Path(__file__).with_name("texts.yml").read_text(encoding="utf-8"))
-WORDS = {key: Text(**text) for key, text in _texts.items()}
 
 
 def exercise_title(exercise: Exercise) -> Text:

@@ -30,7 +30,7 @@ def percent(share: float) -> Text:
     return Text("{value}%", "{value}\N{NO-BREAK SPACE}%", {"value": value})
 
 
-def text_list(texts: Sequence[Text]) -> Text:
+def text_list(texts: Sequence[Text | str]) -> Text:
     """Return one or more texts as a list, the last one after "and"."""
     *others, last = [f"{{text_{i}}}" for i in range(len(texts))]
     english, russian = (
