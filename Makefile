@@ -23,6 +23,8 @@ CHAIN := 0
 BACKENDS :=
 # The exercise of docs/course that `make exercise` deploys and `make check` checks.
 EXERCISE :=
+# The language of what `make exercise` and `make check` print: en or ru.
+COURSE_LANGUAGE := en
 # The number of students for whom `make lab` creates a host each, and the one whose host a command is for.
 STUDENTS :=
 STUDENT :=
@@ -32,8 +34,7 @@ labs := $(wildcard .lab .students)
 lab_folder := $(if $(STUDENT),.students/student-$(STUDENT),.lab)
 missing_lab := $(if $(STUDENT),host of student $(STUDENT): create those of 8 students with `make lab STUDENTS=8,lab here yet: create it with `make lab)
 report_file := report$(if $(STUDENT),-student-$(STUDENT)).html
-for_student := $(if $(STUDENT), STUDENT=$(STUDENT))
-course := python -m course $(if $(STUDENT),--student='$(STUDENT)')
+course := python -m course --language='$(COURSE_LANGUAGE)' $(if $(STUDENT),--student='$(STUDENT)')
 students := python -m course.students
 on_lab := ansible-playbook -i $(lab_folder)/inventory.yml
 # With what failed or changed alone: what a student sees of a working copy that does not start.
@@ -116,7 +117,7 @@ exercise: has-lab .venv/.complete ## deploy your working copy of an exercise (EX
 	@$(course) prepare '$(EXERCISE)'
 	@settings=$$($(course) settings '$(EXERCISE)'); \
 	    out=$$($(on_lab_briefly) playbooks/car_app.yml -e "$$settings") || { echo "$$out" >&2; exit 1; }
-	@echo 'The lab runs it. Change the files there, run this again, then: make check EXERCISE=$(EXERCISE)$(for_student)'
+	@$(course) next '$(EXERCISE)'
 
 .PHONY: check
 check: has-lab .venv/.complete ## check the traces of an exercise (EXERCISE=1)

@@ -9,13 +9,24 @@ import yaml
 
 from course import REPOSITORY
 from course.exercises import EXERCISES
+from course.texts import get_text
+from report.formatting import text_list
+from report.texts import Text
 
 FOLDER = ".exercise"
 CLASS_FOLDER = ".students"
 
 
 class Refused(Exception):
-    """Something must be done first; the message says what, and what was left unchanged."""
+    """Something must be done first; `text` says what, and what was left unchanged."""
+
+    def __init__(self, text: Text | str):
+        super().__init__(text.in_language("en") if isinstance(text, Text) else text)
+        self.text = text
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language, if it is in several."""
+        return self.text.in_language(language) if isinstance(self.text, Text) else self.text
 
 
 class WorkingCopy:
@@ -59,17 +70,22 @@ class WorkingCopy:
         try:
             other = self.number_file.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            other = "something else"
+            other = ""
         if other == str(number):
             return True
-        work = f"your work on exercise {other}" if other.isdecimal() else other
+        work = (
+            get_text("refused.other_exercise", number=other)
+            if other.isdecimal()
+            else get_text("refused.other_content")
+        )
         raise Refused(
-            f"{self.name} has {work}, which was left unchanged. Move it away to keep it:\n"
-            f"  mv {self.name} {self.name}-{other if other.isdecimal() else 'old'}\n"
-            f"or remove it:\n"
-            f"  rm -r {self.name}\n"
-            f"Then run {self.command('exercise', number)}. To go back to an exercise, move its "
-            f"folder back to {self.name}."
+            get_text(
+                "refused.other_work",
+                copy=self.name,
+                work=work,
+                suffix=other if other.isdecimal() else "old",
+                command=self.command("exercise", number),
+            )
         )
 
     def create(self, number: int) -> None:
@@ -97,23 +113,20 @@ class WorkingCopy:
         }
         if missing := sorted(name for name in files if not (self.app / name).exists()):
             raise Refused(
-                f"{self.name}/app lacks {' and '.join(missing)}. Nothing was deployed. Copy what "
-                "is missing from app."
+                get_text("refused.missing_files", copy=self.name, files=text_list(missing))
             )
         for name, module in modules.items():
             try:
                 ast.parse(module)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
-                where = f"{self.name}/app/{name}" + (f", line {line}" if line else "")
+                where: Text | str = f"{self.name}/app/{name}"
+                if line:
+                    where = get_text("refused.line", file=where, line=line)
                 text = (getattr(error, "text", None) or "").rstrip()
                 message = error.msg if isinstance(error, SyntaxError) else str(error)
-                raise Refused(
-                    f"{where}: {message}\n"
-                    + (f"  {text}\n" if text else "")
-                    + "Nothing was deployed, and the lab runs what it ran before. Correct the line "
-                    "and run this again."
-                ) from error
+                fault = f"{message}\n  {text}" if text else message
+                raise Refused(get_text("refused.syntax", where=where, fault=fault)) from error
 
     def differing(self, checksums: list[str]) -> list[str]:
         """Return the modules that the host does not have as they are here.
