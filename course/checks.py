@@ -401,8 +401,8 @@ def is_called_by(mode: str, caller: str) -> Check:
             return get_text("is_called_by.other_kind", parent=parent, kind=parent.kind)
         return get_text("is_called_by.no_span", parent=parent)
 
-    services = {"service": f"server_{mode}", "caller": f"server_{caller}"}
-    return Check(get_text("is_called_by.title", **services), find_fault)
+    title = get_text("is_called_by.title", mode=mode, caller=caller)
+    return Check(title, find_fault)
 
 
 # Baggage
@@ -445,10 +445,10 @@ def carries_baggage(key: str) -> Check:
         if value == USER_AGENT:
             return None
         if value is not None:
-            values = {"value": repr(value), "wanted": repr(USER_AGENT)}
+            got_value, wanted = repr(value), repr(USER_AGENT)
             if "urllib" in str(value).lower():
-                return get_text("carries_baggage.of_its_caller", **values)
-            return get_text("carries_baggage.other_value", **values)
+                return get_text("carries_baggage.of_its_caller", value=got_value, wanted=wanted)
+            return get_text("carries_baggage.other_value", value=got_value, wanted=wanted)
         if others := [other for other in got.spans if key in other.attributes]:
             spans = text_list([str(other) for other in others])
             return get_text("carries_baggage.elsewhere", spans=spans)
@@ -742,8 +742,12 @@ def has_seconds() -> Check:
             advice = get_text("has_seconds.clock")
         else:
             return None
-        took = {"value": seconds(value * 1e6), "duration": seconds(duration * 1e6)}
-        return get_text("has_seconds.took", **took, advice=advice)
+        return get_text(
+            "has_seconds.took",
+            value=seconds(value * 1e6),
+            duration=seconds(duration * 1e6),
+            advice=advice,
+        )
 
     return Check(get_text("has_seconds.title", name=TIMED), find_fault)
 

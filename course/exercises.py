@@ -1,7 +1,7 @@
 """The exercises: what each begins with, the requests that its check needs, and what it checks.
 
-To add one, add an entry to EXERCISES, its pages to docs/course, and its answers to
-tests/support/course_answers.py.
+To add one, add an entry to EXERCISES, what its checks say to texts.yml, its pages to docs/course,
+and its answers to tests/support/course_answers.py.
 """
 
 from collections.abc import Sequence

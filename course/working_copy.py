@@ -67,15 +67,12 @@ class WorkingCopy:
         """Return whether there is a working copy of this exercise. Raises Refused if of another."""
         if not self.folder.exists():
             return False
-        try:
-            other = self.number_file.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            other = ""
-        if other == str(number):
+        other = self.number()
+        if other == number:
             return True
         work = (
             get_text("refused.other_exercise", number=other)
-            if other.isdecimal()
+            if other
             else get_text("refused.other_content")
         )
         raise Refused(
@@ -83,7 +80,7 @@ class WorkingCopy:
                 "refused.other_work",
                 copy=self.name,
                 work=work,
-                suffix=other if other.isdecimal() else "old",
+                suffix=other or "old",
                 command=self.command("exercise", number),
             )
         )

@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 import course.__main__ as program
 from course.exercises import EXERCISES
+from course.students_page import exercise_title
 from tests.support.commands import REPOSITORY, copy_repository, run
 from tests.support.course_traces import (
     HISTOGRAM,
@@ -177,6 +179,44 @@ def test_what_is_missing_is_named_and_the_status_is_1(copy, course, jaeger):
     assert "wrong  some_func_one has a span\n       No span of this name" in output
     assert "later  some_func_one is a child of GET /cars\n" in output
     assert "2 of 8 are right. Change the files in .exercise/app" in output
+
+
+def test_a_check_in_russian_is_in_russian_but_for_names(copy, course, jaeger):
+    assert course("--language=ru", "prepare", "2") == (
+        0,
+        "Создана .exercise/app, ваша рабочая копия упражнения 2. Идёт развёртывание ...\n",
+    )
+    event = ((0.25, {"event": "sleep.over"}),)
+    own = {"sleep.seconds": "0.5", "status": "ERROR"}
+    url = jaeger(cars(functions(one={"events": event}, two=own)))
+    status, output = course("--language=ru", "check", "2")
+    assert status == 1
+    expected = Path(__file__).with_name("check.ru.txt").read_text(encoding="utf-8")
+    assert output == expected.replace("{url}", url)
+
+
+def test_refusals_and_what_is_next_are_in_russian_too(copy, course):
+    for known, exercise in EXERCISES.items():
+        title = exercise_title(exercise).ru
+        assert f"  {known}  {title}\n" in course("--language=ru", "check", "99")[1]
+    assert course("--language=ru", "next", "1")[1].endswith(
+        "затем: make check EXERCISE=1 COURSE_LANGUAGE=ru\n"
+    )
+    copy.create(1)
+    (copy.app / "db.py").write_text("x = (\n")
+    status, output = course("--language=ru", "prepare", "1")
+    assert status == 1
+    assert ".exercise/app/db.py, строка 1: '(' was never closed\n  x = (\n" in output
+    assert "Ничего не развёрнуто" in output
+
+
+@pytest.mark.parametrize("action", ["prepare", "settings", "check"])
+@pytest.mark.parametrize("language", ["de", ""])
+def test_another_language_is_refused(copy, course, action, language):
+    status, output = course(f"--language={language}", action, "1")
+    assert status == 1
+    assert output.startswith(f"COURSE_LANGUAGE is {language}, but must be en or ru. Nothing was ")
+    assert not copy.folder.exists()
 
 
 def test_a_trace_that_another_service_began_is_found(copy, course, jaeger):
@@ -352,6 +392,13 @@ def test_make_refuses_an_unknown_exercise(clone, target):
     assert ran.returncode != 0
     assert "There is no exercise 99." in ran.stdout
     assert not (clone / ".exercise").exists()
+
+
+def test_the_language_is_that_of_makes_command_line_alone(clone):
+    make = "make", "check", "EXERCISE=99", "on_lab=false"
+    assert "Упражнения 99 нет." in run(*make, "COURSE_LANGUAGE=ru", cwd=clone).stdout
+    other = run(*make, cwd=clone, env={"COURSE_LANGUAGE": "ru"})
+    assert "There is no exercise 99." in other.stdout
 
 
 def test_a_students_check_is_recorded_and_shown_on_the_page_of_the_class(
