@@ -171,11 +171,15 @@ def build_lab(sent: dict[str, Any], traces: list[Trace | None], found: Sequence[
     return Lab(recordings, sent["sleep_seconds"], new_statuses=statuses, journal=sent["journal"])
 
 
+def read_data(address: str, **parameters: Any) -> Any:
+    """Return the data of an answer of Jaeger's or Prometheus's API; raises OSError."""
+    with DIRECT.open(f"{address}?{urlencode(parameters)}", timeout=5) as answer:
+        return json.load(answer)["data"]
+
+
 def search(jaeger_url: str, service: str, **query: Any) -> list[Trace]:
     """Return the traces that have a span of a service which the query finds; raises OSError."""
-    text = urlencode({"service": service, **query})
-    with DIRECT.open(f"{jaeger_url}/api/traces?{text}", timeout=5) as answer:
-        return json.load(answer)["data"]
+    return read_data(f"{jaeger_url}/api/traces", service=service, **query)
 
 
 def find_begun(jaeger_url: str, service: str, within: Span) -> list[BegunTrace]:
@@ -199,13 +203,6 @@ def find_new(jaeger_url: str, responses: list[dict[str, Any]]) -> list[Trace]:
     return search(jaeger_url, SERVICES[0], limit=len(responses) + 1, tags=tags)
 
 
-def query(prometheus_url: str, name: str, **parameters: Any) -> Any:
-    """Return the data of an answer of Prometheus's API; raises OSError."""
-    address = f"{prometheus_url}/api/v1/{name}?{urlencode(parameters)}"
-    with DIRECT.open(address, timeout=5) as answer:
-        return json.load(answer)["data"]
-
-
 def read_metrics(prometheus_url: str, lab: Lab) -> Lab:
     """Return the lab with what the processes that answered have in Prometheus; raises OSError.
 
@@ -215,8 +212,9 @@ def read_metrics(prometheus_url: str, lab: Lab) -> Lab:
     key = "service.instance.id"
     instances = sorted({attributes[key] for attributes in spans if key in attributes})
     own = f'{{instance=~"{"|".join(instances)}"}}'
-    series = query(prometheus_url, "query", query=f"count by (__name__) ({own})")["result"]
-    found = query(prometheus_url, "query_exemplars", query=own, start=0, end=9999999999)
+    api = f"{prometheus_url}/api/v1"
+    series = read_data(f"{api}/query", query=f"count by (__name__) ({own})")["result"]
+    found = read_data(f"{api}/query_exemplars", query=own, start=0, end=9999999999)
     return replace(
         lab,
         series=[one["metric"]["__name__"] for one in series],
