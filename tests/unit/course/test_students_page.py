@@ -34,12 +34,18 @@ def test_it_has_the_commands_that_reach_a_host(classroom, add_student):
     assert f"ssh {forwards} root@<server>" in text
 
 
-def test_each_exercise_has_its_state(classroom, add_student):
+@pytest.fixture
+def student(add_student):
+    """A student who did the first exercise, a part of the second one, and has begun the third."""
     student = add_student(1)
     student.record(1, 8, 8)
     student.record(2, 5, 6)
     student.copy.folder.mkdir()
     student.copy.number_file.write_text("3\n")
+    return student
+
+
+def test_each_exercise_has_its_state(classroom, student):
     states = [exercise_state(student, number)[0] for number in EXERCISES]
     assert states == ["done", "partial", "begun", *["open"] * (len(EXERCISES) - 3)]
     assert "5 of 6, 2" in words_of(classroom, "en").text
@@ -58,12 +64,8 @@ def test_its_words_are_of_one_language(classroom, add_student, language):
     assert ("Свои спаны" in text) == is_russian
 
 
-def test_every_word_is_used_and_in_both_languages(classroom, add_student):
-    student = add_student(1)
-    student.record(1, 8, 8)
-    student.record(2, 5, 6)
-    student.copy.folder.mkdir()
-    student.copy.number_file.write_text("3\n")
+@pytest.mark.usefixtures("student")
+def test_every_word_is_used_and_in_both_languages(classroom):
     page = render_page(classroom, WRITTEN, "root@<server>").replace("&#39;", "'")
     for name, word in WORDS.items():
         for text in word.en, word.ru:
