@@ -43,7 +43,7 @@ on_local := ansible-playbook -i inventory/local.yml
 status_file := $(lab_folder)/status.txt
 proof_file := $(lab_folder)/proof.txt
 write_proof := -e proof_file=$(proof_file)
-write_status := $(on_lab) playbooks/status.yml -e status_file=$(status_file)
+write_status := playbooks/status.yml -e status_file=$(status_file)
 vagrant_packages := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
     dnsmasq-base iptables nftables iproute2 rsync openssh-client debootstrap e2fsprogs gnupg procps
 
@@ -67,8 +67,7 @@ else
 lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
 	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
 	@$(on_lab) lab/elasticsearch.yml lab/cassandra.yml lab/kafka.yml site.yml $(write_proof)
-	@out=$$($(on_lab) playbooks/traffic.yml playbooks/status.yml -e traffic_requests=1 -e status_file=$(status_file) --skip-tags traces) || { \
-	    echo "$$out" >&2; exit 1; }
+	@out=$$($(on_lab) playbooks/traffic.yml $(write_status) -e traffic_requests=1 --skip-tags traces) || { echo "$$out" >&2; exit 1; }
 	@echo; echo 'The lab is ready, and Jaeger has a trace of one request to each mode:'; echo
 	@grep . $(status_file)
 	@echo; grep . $(proof_file)
@@ -95,7 +94,7 @@ reset: can-create-hosts has-student has-lab .venv/.complete ## make the host of 
 
 .PHONY: status
 status: has-lab .venv/.complete ## print a line for each endpoint; fails if one does not answer
-	@out=$$($(write_status) $(write_proof)) || { echo "$$out" >&2; exit 1; }
+	@out=$$($(on_lab) $(write_status) $(write_proof)) || { echo "$$out" >&2; exit 1; }
 	@sed 's/ is .*//' $(status_file) | grep .; grep . $(proof_file)
 
 .PHONY: verify
