@@ -67,6 +67,10 @@ responses:
   type: list
   elements: dict
   returned: always
+start:
+  description: When the first was sent, in seconds since the epoch, by the sender's clock.
+  type: float
+  returned: always
 """
 
 import secrets
@@ -157,6 +161,7 @@ def main() -> None:
     )
     requests = module.params["requests"] * module.params["count"]
     timeout, user_agent = module.params["timeout"], module.params["user_agent"]
+    start = time.time()
     try:
         with (
             locked(module.params["lock_database"], module.params["lock_command"]),
@@ -165,7 +170,7 @@ def main() -> None:
             responses = list(pool.map(lambda r: send(r, timeout, user_agent), requests))
     except (sqlite3.OperationalError, RuntimeError) as error:
         module.fail_json(f"The database could not be locked, and nothing was sent: {error}")
-    module.exit_json(changed=False, responses=responses)
+    module.exit_json(changed=False, responses=responses, start=start)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import re
 import socket
 import sqlite3
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -141,6 +142,14 @@ def test_the_module_sends_all_requests_in_order_count_times(run_module, http_ser
     assert result["changed"] is False
     assert [r["name"] for r in result["responses"]] == ["a", "b"] * 3
     assert [r["status"] for r in result["responses"]] == [200, 201] * 3
+
+
+def test_the_module_says_when_it_began(run_module, http_server):
+    http_server.answers = {"/": (200, b"")}
+    http_server.delay = 0.1
+    before = time.time()
+    start = run_module(send_requests, requests=[{"url": f"{http_server.url}/"}])["start"]
+    assert before <= start < time.time() - 0.1
 
 
 def test_the_module_keeps_to_its_concurrency(run_module, http_server):
