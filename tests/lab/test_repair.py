@@ -31,10 +31,12 @@ def test_a_run_restores_what_was_changed(lab, host_states, record_setup):
     """Folders, files, units, programs and packages were changed or deleted by hand
     `site.yml` runs"""
     _, expected = host_states
+    before = expected
     for change in CHANGES:
-        before = host_state(lab)
         lab.ssh(change)
-        assert host_state(lab) != before, f"not noticed: {change}"
+        after = host_state(lab)
+        assert after != before, f"not noticed: {change}"
+        before = after
     lab.must_play("site.yml")
     assert_same(host_state(lab), expected, "states of the host")
     assert [lab.status(unit) for unit in CARS] == [200] * len(CARS)
