@@ -55,6 +55,8 @@ def try_answers(lab: Lab, copy: Path, number: int) -> None:
     give(lab, copy, number, solution, start)
     output = lab.must_make("check", f"EXERCISE={number}")
     assert f"Exercise {number} is done" in output
+    output = lab.must_make("check", f"EXERCISE={number}", "COURSE_LANGUAGE=ru")
+    assert f"Упражнение {number} выполнено" in output
 
 
 @pytest.mark.parametrize("number", sorted(EXERCISES.keys() - METRICS))
