@@ -114,30 +114,22 @@ def lab(clone, http_server, tmp_path, monkeypatch) -> Iterator[Path]:
     folder.rmdir()
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {
-            **DEAD_PROXY,
-            "LC_ALL": "C",
-            "PYTHONHOME": "/nonexistent",
-            "PYTHONPATH": "/nonexistent",
-            "PYTHONSAFEPATH": "1",
-            "BASH_ENV": ".lab/bash_env",
-            "CDPATH": "/",
-        },
-        {
-            "ANSIBLE_FORCE_COLOR": "1",
-            "ANSIBLE_STDOUT_CALLBACK": "minimal",
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_COLLECTIONS_PATH": "/nonexistent",
-            "ANSIBLE_ROLES_PATH": "/nonexistent",
-            "ANSIBLE_RUN_TAGS": "none",
-        },
-    ],
-    ids=["proxy, locale, Python and shell", "Ansible"],
-)
-def test_make_status_prints_the_same(lab, http_server, environment):
+def test_make_status_prints_the_same(lab, http_server):
+    environment = {
+        **DEAD_PROXY,
+        "LC_ALL": "C",
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONPATH": "/nonexistent",
+        "PYTHONSAFEPATH": "1",
+        "BASH_ENV": ".lab/bash_env",
+        "CDPATH": "/",
+        "ANSIBLE_FORCE_COLOR": "1",
+        "ANSIBLE_STDOUT_CALLBACK": "minimal",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        "ANSIBLE_COLLECTIONS_PATH": "/nonexistent",
+        "ANSIBLE_ROLES_PATH": "/nonexistent",
+        "ANSIBLE_RUN_TAGS": "none",
+    }
     (lab / ".lab/bash_env").write_text("cut() { echo nothing; }\n")
     status = run("make", "--no-print-directory", "status", cwd=lab, env=environment)
     lines = [f"{name} {http_server.url}{page}" for name, (_, page) in ENDPOINTS.items()]
@@ -253,26 +245,26 @@ def test_requests_to_the_lab_use_no_proxy(http_server, monkeypatch):
     assert read_trace(http_server.url, "1") == {"traceID": "1"}
 
 
-@pytest.mark.parametrize("proxy", [False, True], ids=["directly", "by its own proxy"])
-def test_a_release_is_downloaded_as_its_settings_say(http_server, tmp_path, proxy):
-    settings = {
-        **LOCAL,
-        "jaeger_download_environment_proxy": False,
-        "jaeger_download_proxy": http_server.url if proxy else "",
-        "jaeger_release_url": "http://jaeger.example.org" if proxy else http_server.url,
-        "jaeger_releases_directory": str(tmp_path / "releases"),
+def test_a_release_is_downloaded_as_its_settings_say(http_server, tmp_path):
+    elsewhere = "http://jaeger.example.org"
+    hosts = {
+        "direct": {"jaeger_release_url": http_server.url},
+        "proxied": {"jaeger_release_url": elsewhere, "jaeger_download_proxy": http_server.url},
     }
+    for name, settings in hosts.items():
+        settings |= {"jaeger_releases_directory": str(tmp_path / name)}
+    inventory = {"all": {"hosts": hosts, "vars": LOCAL}}
+    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
     role = {"name": "otel_lab.tracing.jaeger", "tasks_from": "download"}
-    play = {"hosts": "localhost", "vars": settings}
+    play = {"hosts": "all", "vars": {"jaeger_download_environment_proxy": False}}
     play["tasks"] = [{"ansible.builtin.include_role": role}]
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    command = "ansible-playbook", "--inventory=localhost,", tmp_path / "play.yml"
+    command = "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"
     environment = DEAD_PROXY | {"ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections")}
     # The server has no release.
     assert_failed(run(*command, env=environment), "HTTP Error 404")
-    address = "http://jaeger.example.org" if proxy else ""
     assert {request.path.rpartition("-linux-")[0] for request in http_server.received} == {
-        f"{address}/jaeger-{VERSION}"
+        f"{address}/jaeger-{VERSION}" for address in ("", elsewhere)
     }
 
 
