@@ -21,15 +21,15 @@ KILL_POINTS = {
 }
 
 
-def test_killed_runs_are_completed_by_the_next(lab, host_states, record_result):
-    """A first site.yml is killed (SIGKILL), each next one at a later point, five in all
-    The last one succeeds, and the host is as if nothing had been"""
+@pytest.mark.parametrize("point", KILL_POINTS)
+def test_a_killed_run_is_completed_by_the_next(lab, host_states, record_result, point):
+    """A first site.yml is killed (SIGKILL)
+    The next one succeeds, and the host is as if nothing had been"""
     lab.must_play(TEARDOWN)
-    for task in KILL_POINTS.values():
-        kill_at_task(start_run(lab), task)
+    kill_at_task(start_run(lab), KILL_POINTS[point])
     lab.must_play("site.yml")
     assert_same(host_state(lab), host_states[1], "states of the host")
-    record_result(f"killed when {'; '.join(KILL_POINTS)}: no difference")
+    record_result(f"{point}: no difference")
 
 
 def answers(lab: Lab) -> bool:
@@ -38,22 +38,23 @@ def answers(lab: Lab) -> bool:
     return False
 
 
-def test_runs_that_end_within_a_command_are_completed_by_the_next(lab, host_states, record_result):
-    """Connections and commands of a first site.yml end, as in a power cut, later the next one's
-    The last one succeeds, and the host is as if nothing had been"""
-    commands = "tar --extract", "uv/program .* pip install"
+@pytest.mark.parametrize("command", ["tar --extract", "uv/program .* pip install"])
+def test_a_run_that_ends_within_a_command_is_completed_by_the_next(
+    lab, host_states, record_result, command
+):
+    """Connections and commands of a first site.yml end, as when a host loses its power
+    The next one succeeds, and the host is as if nothing had been"""
     lab.must_play(TEARDOWN)
-    for command in commands:
-        run = start_run(lab)
-        # This connection ends too.
-        with pytest.raises(AssertionError, match=r"failed:\n(?!not seen)"):
-            lab.ssh(
-                f"timeout 120 sh -c 'until pgrep --full \"^{command}\"; do sleep 0.1; done'"
-                " && systemctl kill --signal=KILL ssh || { echo not seen; exit 1; }"
-            )
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-        wait_for(lambda: answers(lab))
+    run = start_run(lab)
+    # This connection ends too.
+    with pytest.raises(AssertionError, match=r"failed:\n(?!not seen)"):
+        lab.ssh(
+            f"timeout 120 sh -c 'until pgrep --full \"^{command}\"; do sleep 0.1; done'"
+            " && systemctl kill --signal=KILL ssh || { echo not seen; exit 1; }"
+        )
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    wait_for(lambda: answers(lab))
     lab.must_play("site.yml")
     assert_same(host_state(lab), host_states[1], "states of the host")
-    record_result(f"ended within `{'` and `'.join(commands)}`: no difference")
+    record_result(f"within `{command}`: no difference")
