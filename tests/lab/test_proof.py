@@ -42,6 +42,14 @@ FAULTS = {
         variable("http_proxy=http://me:phrase@127.0.0.1:9"),
         "car-programmatic.service has http_proxy=http://127.0.0.1:9 in its environment",
     ),
+    "no sampling": (
+        variable("OTEL_TRACES_SAMPLER=always_off"),
+        "car-programmatic.service has OTEL_TRACES_SAMPLER=always_off in its environment",
+    ),
+    "a disabled SDK": (
+        variable("OTEL_SDK_DISABLED=true"),
+        "car-programmatic.service has OTEL_SDK_DISABLED=true in its environment",
+    ),
     "no Jaeger": (
         lambda lab: stopped(lab, "jaeger"),
         "cannot send its spans to http://127.0.0.1:4317; its exporter logged: Transient error",
