@@ -31,7 +31,7 @@ def test_a_run_restores_what_was_changed(lab, host_states, record_setup):
     """Folders, files, units, programs and packages were changed or deleted by hand
     `site.yml` runs"""
     _, expected = host_states
-    before = expected
+    before = host_state(lab)
     for change in CHANGES:
         lab.ssh(change)
         after = host_state(lab)

@@ -89,6 +89,16 @@ def assert_failed(ran: subprocess.CompletedProcess[str], *messages: str) -> str:
     return output
 
 
+def failures(output: str) -> dict[str, str]:
+    """Return what Ansible's output says of each host on which a task failed, on one line."""
+    said: dict[str, str] = {}
+    # A failed item of a loop has a line of its own.
+    pattern = r"^(?:fatal|failed): \[(.+?)\].*=>(.*\n(?:\s.*\n)*)"
+    for host, text in re.findall(pattern, output, re.MULTILINE):
+        said[host] = unfold(f"{said.get(host, '')} {text}")
+    return said
+
+
 def assert_same(found: Iterable, expected: Iterable, what: str) -> None:
     """Check that two collections have the same elements, and name those that differ."""
     missing, unexpected = set(expected) - set(found), set(found) - set(expected)

@@ -19,7 +19,14 @@ import yaml
 import build_wheelhouse
 from compare_traces import read_trace
 from send_requests import send
-from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
+from tests.support.commands import (
+    REPOSITORY,
+    assert_failed,
+    copy_repository,
+    failures,
+    must_run,
+    run,
+)
 from tests.support.contract import ENDPOINTS, MIRROR_SOURCE, VERSION
 from tests.support.server import Server
 
@@ -262,7 +269,9 @@ def test_a_release_is_downloaded_as_its_settings_say(http_server, tmp_path):
     command = "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"
     environment = DEAD_PROXY | {"ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections")}
     # The server has no release.
-    assert_failed(run(*command, env=environment), "HTTP Error 404")
+    said = failures(run(*command, env=environment).stdout)
+    assert sorted(said) == sorted(hosts)
+    assert all("HTTP Error 404" in text for text in said.values()), said
     assert {request.path.rpartition("-linux-")[0] for request in http_server.received} == {
         f"{address}/jaeger-{VERSION}" for address in ("", elsewhere)
     }
