@@ -224,7 +224,7 @@ has-student:
 	@[ -n '$(STUDENT)' ] || { echo 'Name a student, such as STUDENT=3. Nothing was changed.' >&2; exit 1; }
 
 # pip's configuration file may name another place. $(1) is the environment, $(2) the options.
-install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+install = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes \
     --no-user --root=/ --prefix="$$PWD/$(1)" --target= $(2)
 
 # Debian's python3 comes without venv. Only what is used is compiled, because ansible has many modules.
@@ -245,9 +245,9 @@ install = $(1)/bin/pip install --quiet --disable-pip-version-check --require-has
 	@$(call install,.venv,--no-compile --requirement requirements-dev.txt)
 	@touch $@
 
-.venv-app/.complete: app/requirements.txt
+.venv-app/.complete: app/requirements.txt | .venv/.complete
 	@echo "Installing the app's packages into .venv-app ..."
 	@rm -rf .venv-app
-	@$(PYTHON) -m venv .venv-app
-	@$(call install,.venv-app,--no-deps --requirement app/requirements.txt)
+	@$(PYTHON) -m venv --without-pip .venv-app
+	@PIP_PYTHON=.venv-app $(call install,.venv-app,--no-deps --requirement app/requirements.txt)
 	@touch $@

@@ -347,11 +347,11 @@ def test_packages_go_into_the_clones_environment(tmp_path, index, pip_places):
     settings, requirement = index
     (tmp_path / "app").mkdir()
     (tmp_path / "app/requirements.txt").write_text(requirement)
-    makefile = REPOSITORY / "Makefile"
-    environment = settings | pip_places
-    must_run("make", f"--file={makefile}", ".venv-app/.complete", cwd=tmp_path, env=environment)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    make = "make", f"--file={REPOSITORY / 'Makefile'}", "--old-file=.venv/.complete"
+    must_run(*make, ".venv-app/.complete", cwd=tmp_path, env=settings | pip_places)
     assert list(tmp_path.glob(".venv-app/lib/*/site-packages/tiny"))
-    expected = {".venv-app", "app", "index", "pip.conf"}
+    expected = {".venv", ".venv-app", "app", "index", "pip.conf"}
     assert {path.name for path in tmp_path.iterdir()} <= expected
 
 
