@@ -233,8 +233,8 @@ def test_a_broken_queue_is_named_with_its_remedy(backends, record_result):
 
 
 SETTINGS = {
-    "otel_collector_version=1.0.0": "otel_collector_version is 1.0.0, but a release of the "
-    "collector has three numbers.",
+    "otel_collector_version=1.0.0": "otel_collector_version is 1.0.0, but must be the three "
+    "numbers of a release of the collector",
     "otel_collector_queue_max=1": "otel_collector_queue_max is 1, but must be 16 or more.",
     "otel_collector_jaeger_endpoint=localhost": "otel_collector_jaeger_endpoint is localhost, "
     "but must be a URL with scheme and port",
@@ -263,7 +263,8 @@ SETTINGS = {
     "elasticsearch_url=http://127.0.0.1:9411": "(http://127.0.0.1:9411): something else answered.",
     "elasticsearch_user=lab": "elasticsearch_user is lab, and elasticsearch_password (not shown) "
     "is empty; set both or neither",
-    "elasticsearch_user=a:b elasticsearch_password=c": "elasticsearch_user is a:b, but must have",
+    "elasticsearch_user=a:b elasticsearch_password=c": "elasticsearch_user is a:b, but must be a "
+    "name without colons and spaces, such as otel-lab.",
     "elasticsearch_url=http://es:9200 elasticsearch_user=lab elasticsearch_password=secret": "with "
     "elasticsearch_password it must be an https URL",
 }

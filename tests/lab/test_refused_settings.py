@@ -12,8 +12,8 @@ DATABASE_URL = (
     "postgresql+psycopg://user:password@db.example.org/cars, with special characters such as"
 )
 VERSION = (
-    "jaeger_version is {}, but a release of Jaeger 1 has three numbers. "
-    "Nothing was changed. Write, for example, jaeger_version: 1.57.0"
+    "jaeger_version is {}, but must be the three numbers of a release of Jaeger 1, such as 1.57.0. "
+    "Nothing was changed."
 )
 ADDRESS = "{} is {}, but must be an IP address and a port from 1 to 65535, such as 127.0.0.1:"
 KEY = (
@@ -66,8 +66,9 @@ SETTINGS = {
     "car_app_metrics_exporter=otlp": UNWANTED.format("car_app_metrics_exporter", "metrics"),
     "car_app_logs_exporter=otlp": UNWANTED.format("car_app_logs_exporter", "log records"),
     "car_app_traces_sampler_arg=2": "car_app_traces_sampler_arg is 2, but must be from 0 to 1.",
-    "jaeger_archive_sha256=123abc": "jaeger_archive_sha256 is 123abc, but a SHA-256 sum has "
-    "64 lowercase hexadecimal digits. Nothing was changed. Correct it, or leave it empty",
+    "jaeger_archive_sha256=123abc": "jaeger_archive_sha256 is 123abc, but must be the 64 lowercase "
+    "hexadecimal digits of a SHA-256 sum, or empty, because the archive is verified in any case. "
+    "Nothing was changed.",
     "jaeger_download_proxy=proxy:3128": PROXY.format("jaeger_download_proxy", "proxy:3128"),
     "jaeger_download_proxy=http://proxy": PROXY.format("jaeger_download_proxy", "http://proxy"),
     "jaeger_download_proxy=https://me:phr@se@proxy:1": PROXY.format(
@@ -97,8 +98,8 @@ SETTINGS = {
     "Nothing was changed.",
     "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128 or more. "
     "Nothing was changed.",
-    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10 seconds.",
-    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10 seconds.",
+    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10.",
+    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
     "of: flags, environment, got: file",
     "car_app_source=/nowhere": "car_app_source is /nowhere, but that folder lacks db.py, "
@@ -114,8 +115,8 @@ SETTINGS = {
     "Nothing was changed.",
     f"reverse_proxy_password={'no-secret' * 8}": "reverse_proxy_password (not shown) has 72 "
     "characters or more than one line, but must be one line of at most 64. Nothing was changed.",
-    GUARDED.format("reverse_proxy_user=a:b"): "reverse_proxy_user is a:b, but may have only "
-    "letters, digits and . _ @ - Nothing was changed.",
+    GUARDED.format("reverse_proxy_user=a:b"): "reverse_proxy_user is a:b, but must be a name of "
+    "letters, digits and . _ @ - only, such as admin. Nothing was changed.",
     GUARDED.format("reverse_proxy_https_host_port=443"): ADDRESS.format(
         "reverse_proxy_https_host_port", "443"
     ),
