@@ -98,8 +98,8 @@ SETTINGS = {
     "Nothing was changed.",
     "car_app_span_queue_size=100": "car_app_span_queue_size is 100, but must be 128 or more. "
     "Nothing was changed.",
-    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10.",
-    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10.",
+    "car_app_sleep_seconds=-1": "car_app_sleep_seconds is -1, but must be from 0 to 10 seconds.",
+    "car_app_sleep_seconds=60": "car_app_sleep_seconds is 60, but must be from 0 to 10 seconds.",
     "car_app_automatic_configuration=file": "value of car_app_automatic_configuration must be one "
     "of: flags, environment, got: file",
     "car_app_source=/nowhere": "car_app_source is /nowhere, but that folder lacks db.py, "

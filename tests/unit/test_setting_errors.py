@@ -5,7 +5,7 @@ import pytest
 from setting_errors import setting_errors
 
 MEMORY = {"name": "jaeger_memory_max", "min": 256}
-SLEEP = {"name": "car_app_sleep_seconds", "min": 0, "max": 10}
+SLEEP = {"name": "car_app_sleep_seconds", "min": 0, "max": 10, "unit": "seconds"}
 DURATION = {"name": "retention", "pattern": r"^[0-9]+[hd]$", "wanted": "a duration such as 7d"}
 
 
@@ -14,8 +14,8 @@ DURATION = {"name": "retention", "pattern": r"^[0-9]+[hd]$", "wanted": "a durati
     [
         (MEMORY, 255, "256 or more"),
         (MEMORY, "-1", "256 or more"),
-        (SLEEP, -0.1, "from 0 to 10"),
-        (SLEEP, "10.5", "from 0 to 10"),
+        (SLEEP, -0.1, "from 0 to 10 seconds"),
+        (SLEEP, "10.5", "from 0 to 10 seconds"),
         (DURATION, "7", "a duration such as 7d"),
         (DURATION, 7, "a duration such as 7d"),
     ],
