@@ -165,7 +165,7 @@ reliability: .venv/.dev .venv-app/.complete ## write docs/reliability.md and doc
 	@pytest -m measured --long --tables=docs tests/unit tests/lab
 
 .PHONY: bench
-bench: .venv/.dev ## measure the lab's speed into docs/performance.md (40 minutes); needs root on a Debian-like Linux
+bench: .venv/.dev ## measure the lab's speed into docs/performance.md (about an hour); needs root on a Debian-like Linux
 	@command -v ab >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends apache2-utils >/dev/null; }
 	@python -m bench $(BENCHMARKS)
 
