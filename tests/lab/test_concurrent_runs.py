@@ -2,7 +2,7 @@
 
 import shlex
 
-from tests.support.commands import REPOSITORY, assert_same
+from tests.support.commands import REPOSITORY, assert_same, failures
 from tests.support.contract import TEARDOWN
 from tests.support.state import host_state, start_run
 
@@ -13,9 +13,11 @@ def test_two_runs_at_once_both_succeed(lab, host_states, record_result):
     lab.must_play(TEARDOWN)
     runs = [start_run(lab), start_run(lab)]
     outputs = [run.communicate()[0] for run in runs]
-    # From the first failure on, so that the reason is not lost in two long outputs.
-    failures = [output[output.find("fatal:") :] for output in outputs if "fatal:" in output]
-    assert [run.returncode for run in runs] == [0, 0], "\n".join(failures or outputs)
+    # Alone, because two long outputs would hide them.
+    reasons = [
+        failures(out) or out for run, out in zip(runs, outputs, strict=True) if run.returncode
+    ]
+    assert [run.returncode for run in runs] == [0, 0], reasons
     assert_same(host_state(lab), host_states[1], "states of the host")
     record_result("no difference")
 
