@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,6 +21,7 @@ from cryptography.x509.oid import NameOID
 
 import build_wheelhouse
 import wait_for_http
+from tests.support.server import serving
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -39,11 +39,10 @@ def server():
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.statuses = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.statuses = []
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

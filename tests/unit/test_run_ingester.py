@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import run_ingester
+from tests.support.server import serving
 
 PROGRAM = Path(run_ingester.__file__)
 PAGE = """\
@@ -44,13 +45,11 @@ def ingester(monkeypatch):
 
     monkeypatch.setattr(run_ingester, "STALLED", 0.3)
     monkeypatch.setattr(run_ingester, "INTERVAL", 0.02)
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        server.address = f"127.0.0.1:{server.server_port}"
-        with subprocess.Popen(["sleep", "60"]) as server.process:
-            yield server
-            server.process.kill()
-        server.shutdown()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.address = f"127.0.0.1:{server.server_port}"
+    with serving(server), subprocess.Popen(["sleep", "60"]) as server.process:
+        yield server
+        server.process.kill()
 
 
 def test_the_watch_ends_when_spans_are_only_tried_again(ingester):

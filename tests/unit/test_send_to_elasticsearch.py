@@ -4,13 +4,13 @@ import io
 import json
 import sys
 import syslog
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 import send_to_elasticsearch
 from send_to_elasticsearch import Identifier, document_path, explain, to_document
+from tests.support.server import serving
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TIME = "2026-11-29T23:59:59.000123+00:00"
@@ -147,11 +147,10 @@ def server():
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.answers, server.requests = [], []
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.answers, server.requests = [], []
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ and not downloaded.
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import copy_repository, run
+from tests.support.server import serving
 
 # The architectures of each provider's boxes in the public registry.
 REGISTRY = {
@@ -97,18 +97,17 @@ def clone(tmp_path_factory) -> Iterator[Path]:
 def up(clone: Path, provider: str, architecture: str, **settings: str) -> str:
     """Return the output of `vagrant up`, which ends at the latest where it would get the box."""
     registry = type("", (Registry,), {"architecture": architecture})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), registry) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        environment = {
-            "OTEL_LAB_ANSIBLE": "guest",
-            "VAGRANT_CHECKPOINT_DISABLE": "1",
-            "VAGRANT_HOME": str(clone.parent / "vagrant.d"),
-            "VAGRANT_HOST_ARCHITECTURE": architecture,
-            "VAGRANT_SERVER_URL": f"http://127.0.0.1:{server.server_port}",
-            **settings,
-        }
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), registry)
+    environment = {
+        "OTEL_LAB_ANSIBLE": "guest",
+        "VAGRANT_CHECKPOINT_DISABLE": "1",
+        "VAGRANT_HOME": str(clone.parent / "vagrant.d"),
+        "VAGRANT_HOST_ARCHITECTURE": architecture,
+        "VAGRANT_SERVER_URL": f"http://127.0.0.1:{server.server_port}",
+        **settings,
+    }
+    with serving(server):
         ran = run("vagrant", "up", f"--provider={provider}", cwd=clone, env=environment)
-        server.shutdown()
     assert ran.returncode != 0, ran.stdout
     return ran.stdout
 
