@@ -30,10 +30,11 @@ from report.traces import trace_url
 from report.waterfall import own_attributes
 
 # Seconds to wait for the first spans, for more of them, which a service sends twice a second, and
-# for metrics, which it sends every 5 seconds.
+# for metrics, which it sends every 5 seconds; and between two readings.
 FIRST_SPANS = 15
 MORE_SPANS = 3
 MORE_METRICS = 10
+INTERVAL = 0.25
 # The titles of cases whose names say too little, as functions of the app have them too.
 CASES = {"database_error": get_text("check.failing_query")}
 
@@ -117,7 +118,7 @@ def wait_for_results(
             before = lab.arrived
         if time.monotonic() > deadline:
             return lab, results
-        time.sleep(0.25)
+        time.sleep(INTERVAL)
 
 
 def outline_event(span: Span, event: dict[str, Any], language: str) -> str:

@@ -36,9 +36,10 @@ from tests.support.course_traces import (
 @pytest.fixture(autouse=True)
 def _program_uses_the_clone(copy, monkeypatch):
     monkeypatch.setattr(program, "WorkingCopy", lambda: copy)
-    monkeypatch.setattr(program, "FIRST_SPANS", 0.5)
-    monkeypatch.setattr(program, "MORE_SPANS", 0.5)
-    monkeypatch.setattr(program, "MORE_METRICS", 0.5)
+    monkeypatch.setattr(program, "FIRST_SPANS", 0.1)
+    monkeypatch.setattr(program, "MORE_SPANS", 0.1)
+    monkeypatch.setattr(program, "MORE_METRICS", 0.1)
+    monkeypatch.setattr(program, "INTERVAL", 0.02)
 
 
 @pytest.fixture
