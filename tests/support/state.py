@@ -17,7 +17,7 @@ LIST = (
     " 2>/dev/null | sort; find /opt /usr/local /etc/systemd /etc/car-app -xdev"
     " -name '.partial.*' -prune -o -type f ! -name '*.pyc' ! -path '*.dist-info/*'"
     " ! -path '*/environment-*/complete'"
-    " -print0 2>/dev/null | sort -z | xargs -0r sha256sum;"
+    " -print0 2>/dev/null | sort -z | xargs -0r b2sum;"
     " getent passwd jaeger car-app || true;"
     f" for unit in {' '.join(UNITS)}; do echo $unit $(systemctl is-active $unit || true); done"
 )
