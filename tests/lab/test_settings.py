@@ -2,6 +2,9 @@
 
 import re
 import shlex
+from collections.abc import Iterator
+
+import pytest
 
 from compare_traces import DIRECT
 from tests.support import contract
@@ -23,7 +26,17 @@ def environment(lab: Lab, unit: str) -> set[str]:
     return set(lab.ssh(f"cat /proc/{lab.main_process(unit)}/environ").split("\0"))
 
 
-def test_settings_of_jaeger_reach_its_process(lab):
+def page_of_jaeger(lab: Lab, path: str = "/") -> str:
+    with DIRECT.open(lab.jaeger + path, timeout=10) as page:
+        return page.read().decode()
+
+
+@pytest.fixture(scope="class")
+def other_jaeger(lab) -> Iterator[None]:
+    """Jaeger with other settings, and with pages that are on the host; the end resets them."""
+    pages = "/opt/jaeger-ui"
+    page = "<title>Jaeger UI</title><script>const JAEGER_CONFIG = DEFAULT_CONFIG;</script>"
+    lab.ssh(f"mkdir {pages} && echo {shlex.quote(page)} > {pages}/index.html")
     with playbook_with(
         lab,
         contract.JAEGER,
@@ -33,41 +46,36 @@ def test_settings_of_jaeger_reach_its_process(lab):
         jaeger_extra_args=[
             f"--query.additional-headers={HEADER}",
             "--query.max-clock-skew-adjustment=3s",
+            f"--query.static-files={pages}",
         ],
     ):
-        found = arguments(lab, "jaeger")
-        limits = lab.ssh("systemctl show jaeger --property=MemoryMax,Environment")
-    lab.ssh("rm -r /var/lib/jaeger")
-    assert f"--query.additional-headers={HEADER}" in found
-    assert "--query.max-clock-skew-adjustment=3s" in found
-    assert "--badger.span-store-ttl=36h" in found
-    assert "--collector.queue-size=20000" in found
-    assert f"MemoryMax={512 << 20}" in limits
-    assert "SPAN_STORAGE_TYPE=badger" in limits
+        yield
+    lab.ssh(f"rm -r /var/lib/jaeger {pages}")
     assert "--memory.max-traces=20000" in arguments(lab, "jaeger")
 
 
-def page_of_jaeger(lab: Lab, path: str = "/") -> str:
-    with DIRECT.open(lab.jaeger + path, timeout=10) as page:
-        return page.read().decode()
+@pytest.mark.usefixtures("other_jaeger")
+class TestJaeger:
+    def test_settings_reach_its_process(self, lab):
+        found = arguments(lab, "jaeger")
+        assert f"--query.additional-headers={HEADER}" in found
+        assert "--query.max-clock-skew-adjustment=3s" in found
+        assert "--badger.span-store-ttl=36h" in found
+        assert "--collector.queue-size=20000" in found
+        limits = lab.ssh("systemctl show jaeger --property=MemoryMax,Environment")
+        assert f"MemoryMax={512 << 20}" in limits
+        assert "SPAN_STORAGE_TYPE=badger" in limits
+
+    def test_its_pages_may_come_from_files_on_the_host(self, lab):
+        assert "JAEGER_CONFIG = {" in page_of_jaeger(lab, "/trace/1")
+        status = unfold(lab.must_play(contract.STATUS))
+        assert f"Jaeger {contract.VERSION} has its pages: open {lab.jaeger}/ first" in status
 
 
 def test_jaegers_page_offers_neither_archive_nor_monitor(lab):
     """The memory store archives into itself, and there are no metrics to monitor."""
     hidden = '{"archiveEnabled":false,"monitor":{"menuEnabled":false}}'
     assert f"JAEGER_CONFIG = {hidden};" in page_of_jaeger(lab)
-
-
-def test_jaegers_pages_may_come_from_files_on_the_host(lab):
-    folder = "/opt/jaeger-ui"
-    page = "<title>Jaeger UI</title><script>const JAEGER_CONFIG = DEFAULT_CONFIG;</script>"
-    lab.ssh(f"mkdir {folder} && echo {shlex.quote(page)} > {folder}/index.html")
-    flag = f"--query.static-files={folder}"
-    with playbook_with(lab, contract.JAEGER, jaeger_extra_args=[flag]):
-        assert "JAEGER_CONFIG = {" in page_of_jaeger(lab, "/trace/1")
-        status = unfold(lab.must_play(contract.STATUS))
-    lab.ssh(f"rm -r {folder}")
-    assert f"Jaeger {contract.VERSION} has its pages: open {lab.jaeger}/ first" in status
 
 
 def test_every_part_follows_jaegers_base_path(lab, tmp_path):
@@ -89,20 +97,30 @@ def test_every_part_follows_jaegers_base_path(lab, tmp_path):
     failure_output(elsewhere, f"jaeger-ui does not answer at {lab.jaeger}/api/traces: ")
 
 
-def test_settings_of_the_app_reach_each_mode(lab):
+@pytest.fixture(scope="class")
+def other_app(lab) -> Iterator[None]:
+    """The app with other settings; the end resets them."""
     with playbook_with(
-        lab, contract.CAR_APP, car_app_span_queue_size=4096, car_app_sleep_seconds=0.25
+        lab,
+        contract.CAR_APP,
+        car_app_span_queue_size=4096,
+        car_app_sleep_seconds=0.25,
+        car_app_automatic_configuration="environment",
     ):
-        found = {unit: environment(lab, unit) for unit in CARS}
-    for unit in CARS:
-        assert {"OTEL_BSP_MAX_QUEUE_SIZE=4096", "CAR_APP_SLEEP_SECONDS=0.25"} <= found[unit], unit
+        yield
+    assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
 
 
-def test_the_automatic_mode_configured_by_the_environment_sends_the_same_traces(lab):
-    with playbook_with(lab, contract.CAR_APP, car_app_automatic_configuration="environment"):
+@pytest.mark.usefixtures("other_app")
+class TestTheApp:
+    @pytest.mark.parametrize("unit", CARS)
+    def test_settings_reach_each_mode(self, lab, unit):
+        found = environment(lab, unit)
+        assert {"OTEL_BSP_MAX_QUEUE_SIZE=4096", "CAR_APP_SLEEP_SECONDS=0.25"} <= found
+
+    def test_the_automatic_mode_configured_by_the_environment_sends_the_same_traces(self, lab):
         assert "--traces_exporter" not in lab.ssh("systemctl cat car-automatic")
         lab.must_make("verify")
-    assert "--traces_exporter" in lab.ssh("systemctl cat car-automatic")
 
 
 def test_cars_that_cannot_reach_jaeger_run_and_warn(lab, record_result):

@@ -1,30 +1,27 @@
 """Teardown: it removes what is the lab's, keeps what is not, and keeps data where asked to."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.support.commands import assert_same, changes
 from tests.support.contract import TEARDOWN
+from tests.support.lab import Lab
 from tests.support.state import host_state
 
 
-def test_it_leaves_only_what_is_not_the_labs(lab, host_states, record_result):
-    """playbooks/teardown.yml, with programs of somebody else in /usr/local/bin
-    Files, users, units and folders are as before the lab; the other programs stay"""
-    without, _ = host_states
+@pytest.fixture(scope="class")
+def torn_down(lab, host_states) -> Iterator[Lab]:
+    """The host after teardown, which kept programs of somebody else; the end installs the lab."""
     others = "/usr/local/bin/jaeger-agent", "/usr/local/bin/other"
     for path in others:
         lab.ssh(f"cp /bin/true {path}")
     lab.must_play(TEARDOWN)
     for path in others:
         lab.ssh(f"cmp /bin/true {path} && rm {path}")
-    assert_same(host_state(lab), without, "states of the host")
-    # By name too, as what teardown forgets is also in the state that it left before.
-    names = (
-        r"\( -name '*jaeger*' -o -name 'car[-_]*' -o -name example-hotrod -o -name '*otel-lab*' \)"
-    )
-    assert lab.ssh(f"find / -xdev {names} -not -path '/proc/*' -not -path '/var/log/*'") == ""
-    assert lab.ssh("getent passwd jaeger car-app || getent group jaeger car-app || true") == ""
-    assert lab.ssh("systemctl list-units --all --no-legend 'car-*' 'jaeger*'") == ""
-    record_result(f"{len(without)} lines of the host's state are the same")
+    yield lab
     lab.must_play("site.yml")
+    assert_same(host_state(lab), host_states[1], "states of the host")
 
 
 def test_it_keeps_data_where_asked_to(lab, host_states, record_result):
@@ -39,13 +36,23 @@ def test_it_keeps_data_where_asked_to(lab, host_states, record_result):
     record_result("the same file, of the same user")
 
 
-def test_a_dry_run_on_a_host_without_the_lab_changes_nothing(lab, host_states):
-    without, expected = host_states
-    lab.must_play(TEARDOWN)
-    try:
-        output = lab.must_play("site.yml", "--check")
-        assert_same(host_state(lab), without, "states of the host")
+class TestWithoutTheLab:
+    def test_it_leaves_only_what_is_not_the_labs(self, torn_down, host_states, record_result):
+        """playbooks/teardown.yml, with programs of somebody else in /usr/local/bin
+        Files, users, units and folders are as before the lab; the other programs stay"""
+        without, _ = host_states
+        assert_same(host_state(torn_down), without, "states of the host")
+        # By name too, as what teardown forgets is also in the state that it left before.
+        named = "-name '*jaeger*' -o -name 'car[-_]*' -o -name example-hotrod -o -name '*otel-lab*'"
+        elsewhere = "-not -path '/proc/*' -not -path '/var/log/*'"
+        assert torn_down.ssh(rf"find / -xdev \( {named} \) {elsewhere}") == ""
+        users = "getent passwd jaeger car-app || getent group jaeger car-app || true"
+        assert torn_down.ssh(users) == ""
+        assert torn_down.ssh("systemctl list-units --all --no-legend 'car-*' 'jaeger*'") == ""
+        record_result(f"{len(without)} lines of the host's state are the same")
+
+    def test_a_dry_run_on_a_host_without_the_lab_changes_nothing(self, torn_down, host_states):
+        without, _ = host_states
+        output = torn_down.must_play("site.yml", "--check")
+        assert_same(host_state(torn_down), without, "states of the host")
         assert max(changes(output)) > 0
-    finally:
-        lab.must_play("site.yml")
-    assert_same(host_state(lab), expected, "states of the host")
