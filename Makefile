@@ -53,7 +53,7 @@ help: ## list these commands
 
 .PHONY: lab
 ifneq ($(STUDENTS),)
-lab: can-create-hosts .venv/.complete
+lab: for-all-students can-create-hosts .venv/.complete
 	@$(students) plan '$(STUDENTS)' '$(BACKENDS)'
 	@settings=$$($(students) settings '$(STUDENTS)'); ansible-playbook lab/create.yml -e "$$settings"
 	@fresh=$$($(students) fresh); [ -z "$$fresh" ] || ansible-playbook $$fresh site.yml # Elsewhere a student's code runs.
@@ -64,7 +64,7 @@ lab: can-create-hosts .venv/.complete
 	@echo '      make reset STUDENT=1                  makes a host new'
 	@echo '      make destroy                          removes all hosts'
 else
-lab: can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
+lab: for-all-students can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
 	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
 	@$(on_lab) lab/elasticsearch.yml lab/cassandra.yml lab/kafka.yml site.yml $(write_proof)
 	@out=$$($(on_lab) playbooks/traffic.yml $(write_status) -e traffic_requests=1 --skip-tags traces) || { echo "$$out" >&2; exit 1; }
@@ -129,7 +129,7 @@ shell: has-lab .venv/.complete ## open a shell on the lab's host
 	@ssh -F $(if $(STUDENT),.students/ssh_config student-$(STUDENT),.lab/ssh_config lab)
 
 .PHONY: destroy
-destroy: lab-is-readable .venv/.complete ## remove the lab's host and those of all students
+destroy: for-all-students lab-is-readable .venv/.complete ## remove the lab's host and those of all students
 	@ansible-playbook lab/destroy.yml
 	@rm -f $(status_file) $(proof_file)
 	@[ ! -e .students ] || { $(students) set-aside; settings=$$($(students) settings); \
@@ -149,7 +149,7 @@ verify-local: .venv/.complete ## compare the traces of `make local` with the exp
 	@$(on_local) playbooks/local.yml playbooks/verify.yml --tags running,traces
 
 .PHONY: test
-test: lint test-unit ## run all tests but Vagrant's; needs root on a Debian-like Linux
+test: lint test-unit ## run all tests but those of make test-nightly and test-vagrant; needs root on a Debian-like Linux
 	@pytest tests/lab --numprocesses=2 --dist=loadfile
 
 .PHONY: test-unit
@@ -218,6 +218,11 @@ has-lab: lab-is-readable
 .PHONY: has-class
 has-class: lab-is-readable
 	@[ -e .students ] || { echo 'There is no class here yet: create it with `make lab STUDENTS=8`.' >&2; exit 1; }
+
+.PHONY: for-all-students
+for-all-students:
+	@[ -z '$(STUDENT)' ] || { echo 'STUDENT is $(STUDENT), but make $(MAKECMDGOALS) is for all hosts. Nothing was changed.' >&2; \
+	    echo 'make reset STUDENT=3 makes one host new, and make lab STUDENTS=8 creates those of 8 students.' >&2; exit 1; }
 
 .PHONY: has-student
 has-student:

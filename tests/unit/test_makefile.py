@@ -52,6 +52,13 @@ def test_a_command_for_a_class_names_the_one_that_creates_it(clone, as_root, tar
     assert_failed(run("make", *target.split(), cwd=clone, env=as_root), "make lab STUDENTS=")
 
 
+@pytest.mark.parametrize("target", ["lab", "destroy"])
+def test_a_command_for_all_hosts_refuses_a_student(clone, as_root, target):
+    ran = run("make", target, "STUDENT=3", cwd=clone, env=as_root)
+    refusal = f"STUDENT is 3, but make {target} is for all hosts. Nothing was changed."
+    assert_failed(ran, refusal, "make reset STUDENT=3")
+
+
 @pytest.mark.parametrize("students", ["0", "abc", "1000"])
 def test_a_wrong_number_of_students_changes_nothing(clone, as_root, students):
     before = sorted(clone.iterdir())
