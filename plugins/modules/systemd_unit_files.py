@@ -175,12 +175,15 @@ def ensure_state(module: AnsibleModule, folder: str, user: str) -> bool:
     if not Path(folder).is_dir():
         return False
     wrong = f"( ! -user {user} -o ! -group {user} -o ! -type l ( ! -perm -u+rw -o -perm /022 ) )"
-    repair = f"-exec chown --no-dereference {user}:{user} {{}} +"
-    repair += " ! -type l -exec chmod u+rwX,go-w {} +"
+    # In the folder that find opened, whose path the user could lead elsewhere meanwhile.
+    repair = f"-execdir chown --no-dereference {user}:{user} {{}} +"
+    repair += " ! -type l -execdir chmod u+rwX,go-w {} +"
     expression = f"-xdev {wrong} -print {'' if module.check_mode else repair}"
     command = ["find", folder, *expression.split()]
-    # In check mode there may be no such user yet, and then the run has a change in any case.
-    return module.run_command(command)[1] != ""
+    # In check mode there may be no such user yet, and then the run has a change in any case. find
+    # refuses -execdir with a PATH that has the current folder.
+    path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    return module.run_command(command, environ_update=path)[1] != ""
 
 
 def replace_file(path: str, mode: str, source: BinaryIO) -> None:
@@ -228,7 +231,7 @@ def ensure_file(module: AnsibleModule, path: str, mode: str, content: str) -> di
     """
     try:
         # A link, as of a masked unit, is replaced too.
-        before = None if Path(path).is_symlink() else Path(path).read_text(encoding="utf-8")
+        before = None if Path(path).is_symlink() else Path(path).read_bytes().decode()
     except (FileNotFoundError, UnicodeDecodeError):
         before = None
     if before != content and not module.check_mode:
@@ -306,6 +309,9 @@ def main() -> None:
                 "options": unit_options,
             },
         },
+        # Ansible would log the files as Python writes them, where it does not find a secret that
+        # has a newline or a quote.
+        no_log=True,
         supports_check_mode=True,
     )
     user, units, files = (module.params[name] for name in ("user", "units", "files"))

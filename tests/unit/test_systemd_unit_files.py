@@ -28,7 +28,7 @@ class Commands:
         self.outputs = outputs
         self.called: list[list[str]] = []
 
-    def run_command(self, command, check_rc=False):
+    def run_command(self, command, check_rc=False, environ_update=None):
         self.called.append(command)
         key = command[1] if command[0] == "getent" else command[0]
         return 0, self.outputs.get(key, ""), ""
@@ -299,6 +299,21 @@ def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path, run_module):
     (tmp_path / "file").symlink_to(tmp_path / "other")
     assert run_module({"path": str(tmp_path / "file"), "content": "text\n"}).changed
     assert not (tmp_path / "file").is_symlink()
+
+
+def test_a_file_with_the_line_ends_of_windows_is_installed_once(tmp_path, run_module):
+    file = {"path": str(tmp_path / "file"), "content": "text\r\n"}
+    assert [run_module(file).changed, run_module(file).changed] == [True, False]
+
+
+@pytest.mark.parametrize("secret", ["a phrase", "a phrase\n", "a phrase with \" and '"])
+def test_no_secret_is_in_the_hosts_log(tmp_path, run_module, monkeypatch, secret):
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    log = "_log_to_syslog"
+    monkeypatch.setattr(basic.AnsibleModule, log, lambda _, text: logged.append(text))
+    run_module({"path": str(tmp_path / "file"), "secret": secret})
+    assert "phrase" not in "".join(logged)
 
 
 def test_a_drop_in_of_somebody_else_is_reported_and_kept(tmp_path, run_module, monkeypatch):
