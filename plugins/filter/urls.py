@@ -67,7 +67,7 @@ def proxy_authorization(url: str) -> dict[str, str]:
 def is_proxy_url(url: str) -> bool:
     """Whether a text is an http URL with a host and a port, perhaps a user and a password."""
     host = r"(\[[0-9a-fA-F:]+\]|[0-9a-zA-Z.-]+)"
-    return re.fullmatch(rf"http://([^/@\s]+:[^/@\s]*@)?{host}:[0-9]+", url) is not None
+    return re.fullmatch(rf"http://([^][/?#@\s]+:[^][/?#@\s]*@)?{host}:[0-9]+", url) is not None
 
 
 def parse_database_url(url: str) -> dict[str, str]:

@@ -66,6 +66,7 @@ def test_a_proxy_has_scheme_and_port(url):
     [
         *("", "proxy:3128", "http://proxy", "https://proxy:3128", "http://me:phr@se@proxy:3128"),
         *("http://me@proxy:3128", "http://proxy:3128/", "http://proxy:3128\n"),
+        *(f"http://me:phr{sign}se@proxy:3128" for sign in "/?#[]"),
     ],
 )
 def test_other_proxies_are_refused(url):
