@@ -14,6 +14,7 @@ KINDS = [
     (QUEUE, "exporter: (invalid database|checksum error)|panic: assertion failed: page"),
     (QUEUE, r"^go\.etcd\.io/bbolt\.open\("),
     ("a port is already in use", "address already in use"),
+    ("the host does not have the address", r"(\)|bind): cannot assign requested address"),
     ("it used more memory than it may", "oom.kill"),
     ("it may not do what it must", "permission denied|operation not permitted"),
     ("its user or group does not exist", "failed at step (user|group)"),

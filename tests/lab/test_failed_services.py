@@ -37,6 +37,16 @@ def test_the_cause_of_a_failed_start_comes_first(repaired, record_setup, case):
     record_setup(f"`{argument}`: {cause.rstrip(':.')}")
 
 
+def test_a_socket_that_cannot_listen_is_named_first(repaired):
+    # Of an address that no host has (RFC 5737).
+    failure_output(
+        repaired.play(contract.CAR_APP, car_app_manual_bind="203.0.113.7:8082"),
+        "car-manual.socket did not start, because the host does not have the address: "
+        "car-manual.socket: Failed to create listening socket (203.0.113.7:8082)",
+        "Not every unit started and answered in time:",
+    )
+
+
 def test_a_database_that_does_not_answer(repaired):
     before = {unit: repaired.main_process(unit) for unit in contract.CARS}
     url = "postgresql+psycopg://me:phrase@127.0.0.1:1/cars"

@@ -22,6 +22,15 @@ CASES = {
         "a port is already in use: could not start gRPC server: failed to listen on gRPC port: "
         "listen tcp :14250: bind: address already in use.",
     ),
+    "address": (
+        f"{TIME} systemd[1]: car.socket: Failed to create listening socket (203.0.113.7:8082): "
+        "Cannot assign requested address\n"
+        f"{TIME} systemd[1]: car.socket: Failed to listen on sockets: Cannot assign requested "
+        f"address\n{TIME} systemd[1]: Failed to listen on car.socket - Address.\n"
+        f"{TIME} systemd[1]: car.service: Job car.service/start failed with result 'dependency'.",
+        "the host does not have the address: car.socket: Failed to create listening socket "
+        "(203.0.113.7:8082): Cannot assign requested address.",
+    ),
     "flag": (
         f"{JAEGER} {FLAG}\n{JAEGER} 2026/11/26 02:59:36 unknown flag: --no-such-flag",
         "a setting is wrong: unknown flag: --no-such-flag.",
