@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from jinja2 import Environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -18,6 +19,16 @@ TEMPLATES = sorted(
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_a_template_has_no_syntax_error(path):
     Environment().parse(path.read_text())
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_an_ipv6_listener_of_the_collector_is_text(protocol):
+    """Without quotes, YAML reads a list."""
+    name = f"otel_collector_otlp_{protocol}_host_port"
+    template = (REPOSITORY / "roles/otel_collector/templates/config.yaml.j2").read_text()
+    line = next(line for line in template.splitlines() if name in line)
+    rendered = Environment().from_string(line).render({name: "[::]:4317"})
+    assert yaml.safe_load(rendered) == {"endpoint": "[::]:4317"}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
