@@ -78,6 +78,22 @@ def test_jaegers_page_offers_neither_archive_nor_monitor(lab):
     assert f"JAEGER_CONFIG = {hidden};" in page_of_jaeger(lab)
 
 
+def test_a_jaeger_on_loopback_may_reach_a_prometheus_elsewhere(lab):
+    closed = {"jaeger_query_http_server_host_port": "127.0.0.1:16686"}
+    dry_run = contract.JAEGER, "--check", "--diff"
+    assert "+IPAddressDeny=any" in lab.must_play(*dry_run, **closed)
+    elsewhere = {"jaeger_prometheus_url": "http://10.0.0.9:9090"}
+    assert "IPAddressDeny" not in lab.must_play(*dry_run, **closed, **elsewhere)
+
+
+def test_a_dry_run_with_the_collector_added_succeeds(lab, tmp_path):
+    """Jaeger still has the collector's ports then."""
+    (tmp_path / "more.json").write_text('{"otel_collector": {"hosts": {"lab": null}}}')
+    with assert_unchanged(lab):
+        output = lab.must_play("site.yml", "--check", f"--inventory={tmp_path}/more.json")
+    assert max(changes(output)) > 0
+
+
 def test_every_part_follows_jaegers_base_path(lab, tmp_path):
     path = {"jaeger_query_base_path": "/tools/jaeger"}
     url = f"{lab.jaeger}/tools/jaeger"
