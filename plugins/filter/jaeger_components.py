@@ -318,11 +318,6 @@ def split_stores(endpoints: list[str] | str, hostvars: HostVars, hosts: Iterable
     return found if len(found) > 1 else []
 
 
-def schema_host(hosts: Iterable[str], hostvars: HostVars, host: str) -> str:
-    """Return which of some hosts creates the Cassandra schema that a host uses: the first."""
-    return next(other for other in hosts if share_engine(hostvars[host], hostvars[other]))
-
-
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
@@ -332,7 +327,6 @@ class FilterModule:
             "component_units": component_units,
             "engine_errors": engine_errors,
             "jaeger_hosts": jaeger_hosts,
-            "schema_host": schema_host,
             "split_stores": split_stores,
             "unread_errors": unread_errors,
             "unread_warnings": unread_warnings,

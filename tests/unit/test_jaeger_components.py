@@ -9,7 +9,6 @@ from jaeger_components import (
     component_units,
     engine_errors,
     jaeger_hosts,
-    schema_host,
     split_stores,
     unread_errors,
     unread_warnings,
@@ -241,18 +240,6 @@ def test_spans_that_no_query_reads_are_reported():
     assert unread_warnings("write", hosts, hosts) == []
     hosts["read"]["jaeger_cassandra_keyspace"] = "another"
     assert len(unread_warnings("write", hosts, hosts)) == 1
-
-
-def test_the_first_host_that_uses_a_keyspace_creates_its_schema():
-    hosts = {
-        "plain": {},
-        "one": {**CASSANDRA},
-        "two": {**CASSANDRA, "jaeger_cassandra_servers": ["10.0.0.6"]},
-        "other": {**CASSANDRA, "jaeger_cassandra_keyspace": "another"},
-    }
-    assert [schema_host(hosts, hosts, host) for host in ("one", "two", "other")] == [
-        *("one", "one", "other"),
-    ]
 
 
 def test_endpoints_of_several_jaegers_with_stores_of_their_own_would_split_the_traces():
