@@ -1,5 +1,6 @@
 """The formats of the report: an HTML page in every language, and Markdown in one."""
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,11 @@ def to_html(value: object) -> object:
     return Markup("").join(element.format(*part) for part in parts.items())
 
 
+def to_text(value: object, language: str) -> object:
+    """Return a text in a language; any other value as it is."""
+    return value.in_language(language) if isinstance(value, Text) else value
+
+
 def text_bar(bar: Bar) -> str:
     """Draw a bar in a line of text."""
     width = max(1, round(bar.width * BAR_WIDTH))
@@ -64,8 +70,10 @@ def create_environment(finalize: Callable[[object], object], *folders: Path) -> 
     )
 
 
-def render(report: Report, template: str, finalize: Callable[[object], object]) -> str:
-    """Render a template; `finalize` converts what it prints."""
+@functools.cache  # Jinja compiles it once.
+def report_template(name: str, language: str | None) -> jinja2.Template:
+    """Return a template of the report, in one language or, as HTML, in every one."""
+    finalize = functools.partial(to_text, language=language) if language else to_html
     environment = create_environment(finalize, TEMPLATES)
     environment.filters.update(
         percent=percent,
@@ -75,7 +83,12 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
         breakable=lambda text: Markup(str(escape(text)).replace(".", ".<wbr>")),
         table_cell=lambda value: str(finalize(value)).replace("|", "\\|"),
     )
-    return environment.get_template(template).render(
+    return environment.get_template(name)
+
+
+def render(report: Report, template: jinja2.Template) -> str:
+    """Fill in a template of the report."""
+    return template.render(
         report=report,
         words=WORDS,
         nouns=NOUNS,
@@ -88,13 +101,9 @@ def render(report: Report, template: str, finalize: Callable[[object], object]) 
 
 def render_html(report: Report) -> str:
     """Return the report as an HTML page, in every language."""
-    return render(report, "report.html.j2", to_html)
+    return render(report, report_template("report.html.j2", None))
 
 
 def render_markdown(report: Report, language: str) -> str:
     """Return the report as Markdown, in one of LANGUAGES."""
-
-    def to_text(value: object) -> object:
-        return value.in_language(language) if isinstance(value, Text) else value
-
-    return render(report, "report.md.j2", to_text)
+    return render(report, report_template("report.md.j2", language))

@@ -29,15 +29,16 @@ PLAYBOOK = """
       when: without_jaeger is undefined
     - ansible.builtin.include_role: {name: otel_lab.tracing.car_app, tasks_from: endpoints}
     - ansible.builtin.include_role: {name: otel_lab.tracing.reverse_proxy, tasks_from: endpoints}
-    - ansible.builtin.copy:
-        content: "{{ facts | to_json }}"
-        dest: "{{ playbook_dir }}/{{ inventory_hostname }}.json"
-        mode: "0644"
-      vars:
+    - ansible.builtin.set_fact:
         facts:
           jaeger: "{{ jaeger_endpoint | default({}) }}"
           apps: "{{ car_app_endpoints }}"
           proxy: "{{ reverse_proxy_endpoint | default({}) }}"
+    - ansible.builtin.copy:
+        content: "{{ ansible_play_hosts | map('extract', hostvars, 'facts') | to_json }}"
+        dest: "{{ playbook_dir }}/facts.json"
+        mode: "0644"
+      run_once: true
 """
 
 
@@ -52,8 +53,7 @@ def facts(tmp_path_factory) -> dict[str, dict[str, Any]]:
     (folder / "inventory.json").write_text(json.dumps(inventory))
     must_run("ansible-playbook", "-i", folder / "inventory.json", folder / "playbook.yml")
     facts = {}
-    for host in HOSTS:
-        found = json.loads((folder / f"{host}.json").read_text())
+    for host, found in zip(HOSTS, json.loads((folder / "facts.json").read_text()), strict=True):
         endpoints = [found["jaeger"], *found["apps"], *found["proxy"].get("pages", [])]
         facts[host] = {"proxy": found["proxy"], **{e["name"]: e for e in endpoints if e}}
     return facts
