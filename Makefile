@@ -65,7 +65,7 @@ lab: for-all-students can-create-hosts .venv/.complete
 	@echo '      make destroy                          removes all hosts'
 else
 lab: for-all-students can-create-hosts .venv/.complete ## create a systemd host on this machine and install the lab on it, or STUDENTS=8 hosts
-	@ansible-playbook lab/create.yml -e lab_backends='$(BACKENDS)'
+	@ansible-playbook lab/create.yml -e '{"lab_backends": "$(BACKENDS)"}' # Else Ansible splits it at spaces.
 	@$(on_lab) lab/elasticsearch.yml lab/cassandra.yml lab/kafka.yml site.yml $(write_proof)
 	@out=$$($(on_lab) playbooks/traffic.yml $(write_status) -e traffic_requests=1 --skip-tags traces) || { echo "$$out" >&2; exit 1; }
 	@echo; echo 'The lab is ready, and Jaeger has a trace of one request to each mode:'; echo

@@ -67,6 +67,11 @@ def test_a_wrong_number_of_students_changes_nothing(clone, as_root, students):
     assert sorted(clone.iterdir()) == before
 
 
+def test_make_lab_passes_the_names_of_several_systems(clone, as_root):
+    lab = run("make", "lab", "BACKENDS=kibana prometheus", cwd=clone, env=as_root)
+    assert_failed(lab, 'BACKENDS is "kibana prometheus", but may name', "Nothing was changed.")
+
+
 def test_help_lists_every_documented_target():
     makefile = (REPOSITORY / "Makefile").read_text()
     documented = re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE)
