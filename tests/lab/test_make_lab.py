@@ -72,6 +72,35 @@ def test_two_hosts_do_not_disturb_each_other(lab, second_host):
     lab.must_make("status")
 
 
+@pytest.fixture
+def neighbour() -> Iterator[tuple[str, ...]]:
+    """The start of a command line on a machine whose packets this one forwards."""
+    name, address = "lab-neighbour", "198.51.100.1"
+    inside = "ip", "netns", "exec", name
+    try:
+        must_run("ip", "netns", "add", name)
+        must_run(*"ip link add lab-lan type veth peer name lan netns".split(), name)
+        must_run(*f"ip address add {address}/30 dev lab-lan".split())
+        must_run(*"ip link set lab-lan up".split())
+        must_run(*inside, *"ip address add 198.51.100.2/30 dev lan".split())
+        must_run(*inside, *"ip link set lan up".split())
+        must_run(*inside, *f"ip route add default via {address}".split())
+        yield inside
+    finally:
+        must_run("ip", "netns", "delete", name)
+
+
+def test_a_neighbour_that_routes_through_this_machine_does_not_reach_the_host(lab, neighbour):
+    def status_of_curl(address: str) -> int:
+        return run(*neighbour, "curl", "--silent", "--max-time=3", address).returncode
+
+    must_run("curl", "--silent", "--fail", lab.url("jaeger-ui"))
+    refused, timed_out = 7, 28
+    gateway = lab.variables()["lab_gateway"]
+    assert status_of_curl(f"http://{gateway}:9") == refused
+    assert status_of_curl(lab.url("jaeger-ui")) == timed_out
+
+
 def test_a_machine_whose_nspawn_was_killed_is_destroyed_all_the_same(second_host):
     machine = second_host.variables()["lab_machine"]
     must_run("kill", "-KILL", (second_host.folder / "lab/nspawn.pid").read_text().strip())
