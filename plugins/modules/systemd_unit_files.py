@@ -248,7 +248,9 @@ def is_current(state: dict[str, str], files: Iterable[str], drop_ins: Iterable[P
     `state` is what systemctl shows of the unit, `files` and `drop_ins` are paths.
     """
     try:
-        started = datetime.strptime(state["InactiveExitTimestamp"], "%a %Y-%m-%d %H:%M:%S.%f %Z")
+        # The weekday is in English, which another locale could not read.
+        _, _, time = state["InactiveExitTimestamp"].partition(" ")
+        started = datetime.strptime(time, "%Y-%m-%d %H:%M:%S.%f %Z")
         paths = [Path(state["FragmentPath"]), *map(Path, files), *drop_ins]
         newest = max(path.stat().st_mtime for path in paths)
     # The unit never started, or a file is missing.

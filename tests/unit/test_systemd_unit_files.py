@@ -64,6 +64,7 @@ def test_the_user_is_created_or_restored(passwd_entry, group_entry, programs, ch
     ("state", "unit_file", "program", "drop_in", "expected"),
     [
         (("active", "enabled", STARTED), BEFORE, BEFORE, BEFORE, True),
+        (("active", "enabled", STARTED.replace("Thu", "Do")), BEFORE, BEFORE, BEFORE, True),
         (("activating", "enabled", STARTED), BEFORE, BEFORE, BEFORE, False),
         (("active", "disabled", STARTED), BEFORE, BEFORE, BEFORE, False),
         (("active", "enabled", STARTED), AFTER, BEFORE, BEFORE, False),
@@ -73,7 +74,14 @@ def test_the_user_is_created_or_restored(passwd_entry, group_entry, programs, ch
         (("inactive", "", ""), None, BEFORE, BEFORE, False),
     ],
     ids=[
-        *("current", "not active", "not enabled", "unit changed", "program changed"),
+        *(
+            "current",
+            "a weekday that this locale lacks",
+            "not active",
+            "not enabled",
+            "unit changed",
+            "program changed",
+        ),
         *("drop-in changed", "no program", "new"),
     ],
 )
