@@ -110,7 +110,11 @@ def span_tree(trace: dict[str, Any]) -> list[Node]:
             "kind": tags.get("span.kind", "internal"),
             "scope": tags.get("otel.scope.name", tags.get("otel.library.name", "")),
             "status": tags.get("otel.status_code", "unset").lower(),
-            "exceptions": [e["exception.type"] for e in events if e.get("event") == "exception"],
+            "exceptions": [
+                event.get("exception.type", "unknown")
+                for event in events
+                if event.get("event") == "exception"
+            ],
             "events": events,
             "span_id": span["spanID"],
             "warnings": span.get("warnings") or [],

@@ -127,6 +127,7 @@ def remove(index):
     return lambda trace: trace["spans"].pop(index)
 
 
+NO_TYPE = [{"timestamp": 0, "fields": tags({"event": "exception"})}]
 ROOT = "+ server_manual: GET /cars [server] parent"
 NEXT = "- other: GET /next [server] parent=above"
 # What is changed in a good trace, and a line that the difference must have for it.
@@ -143,6 +144,7 @@ CHANGES = {
     "another exception": (change(0, logs=exception("ValueError")), "+ exception ValueError"),
     "no exception": (change(0, logs=[]), "- exception OperationalError"),
     "an extra exception": (change(1, logs=exception("ValueError")), "+ exception ValueError"),
+    "an exception without a type": (change(0, logs=NO_TYPE), "+ exception unknown"),
     "resource": (tag(2, "host.name", "elsewhere"), '+ host.name="elsewhere"'),
     "no resource": (tag(2, "host.name", None), '+ host.name="(absent)"'),
     "attribute": (tag(0, "http.status_code", 200), "+ http.status_code=200"),

@@ -230,6 +230,11 @@ OTHERS = [
         "the exception is OperationalError, not",
         failures(503, events=exception("OperationalError")),
     ),
+    (
+        3,
+        "the exception is unknown, not",
+        failures(503, events=((0, {"event": "exception", "exception.message": "locked"}),)),
+    ),
     (3, "Its event is called failed", failures(503, events=((0, {"event": "failed"}),))),
     (3, "is unset. An answer of 500", failures(503, status="", events=exception())),
     (
