@@ -168,7 +168,9 @@ def check_failure_by_libraries(report: Report, *libraries: Mode) -> Values | Non
     for failure in failures:
         if not failure.root.exceptions or len(failed_queries(failure)) != 1:
             return None
-    return {"status": failures[0].root.attributes.get("http.status_code")} if failures else None
+    statuses = {failure.root.attributes.get("http.status_code") for failure in failures}
+    # The stable conventions have another name for it.
+    return {"status": statuses.pop()} if len(statuses) == 1 and None not in statuses else None
 
 
 @claim("old_conventions", "attributes")
@@ -332,6 +334,9 @@ def evaluate_attributes(report: Report) -> list[DifferenceRow]:
         recorded = {
             mode.key for mode, value in zip(report.modes, values, strict=True) if value != ""
         }
-        why = ATTRIBUTE_TEXTS[name] if recorded == set(ATTRIBUTES.get(name, ())) else None
-        rows.append((Text(name, name), [str(value) for value in values], why))
+        is_explained = name in ATTRIBUTES and recorded == set(ATTRIBUTES[name])
+        why = ATTRIBUTE_TEXTS[name] if is_explained else None
+        # A name may have braces.
+        text = Text("{name}", "{name}", {"name": name})
+        rows.append((text, [str(value) for value in values], why))
     return rows

@@ -212,6 +212,12 @@ def a_failing_query_has_no_status(lab):
     lab.automatic.failure["children"][0]["status"] = "unset"
 
 
+@changes_claims("failure_by_libraries")
+def a_failure_has_the_status_of_the_stable_conventions(lab):
+    attributes = lab.automatic.failure["attributes"]
+    attributes["http.response.status_code"] = attributes.pop("http.status_code")
+
+
 @changes_claims("callers_span_is_not_recorded")
 def jaeger_does_not_warn(lab):
     lab.warns = False

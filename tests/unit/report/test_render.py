@@ -98,6 +98,13 @@ def test_a_text_may_have_code_and_strong_words_only():
     assert inline_markup("`a` **b `c`** <i>") == html
 
 
+@pytest.mark.parametrize(("name", "value"), [("user", ""), ("user {0}", "Ada")])
+def test_an_attribute_may_be_empty_and_its_name_have_braces(lab_data, name, value):
+    lab_data.manual.root["attributes"][name] = value
+    row = f"| {name} | {value or '-'} | - | - |  |".replace("-", "\N{EN DASH}")
+    assert row in render_markdown(lab_data.report(), "en")
+
+
 def test_the_trace_across_services_names_the_service_of_each_span(lab_data):
     report = lab_data.report()
     services = [row.span.service for row in report.chain_axis.rows(report.chain)]
