@@ -21,7 +21,7 @@ class Mode:
     trace: Trace
     failure: Trace | None  # Of a request whose query failed.
     module: str  # Source code.
-    unit: str | None  # Text of its systemd unit.
+    unit: str  # Text of its systemd unit.
 
     @property
     def name(self) -> Text:
@@ -34,7 +34,8 @@ class Mode:
 
     @property
     def file(self) -> str:
-        return f"server_{self.key}.py"
+        """The module that runs, which is another one after some exercises."""
+        return re.findall(r"(\w+):app\b", self.unit)[0] + ".py"
 
     @property
     def root(self) -> Span:
@@ -74,7 +75,7 @@ class Mode:
     def unit_lines(self) -> list[str]:
         """The lines of the unit that start the mode and configure OpenTelemetry."""
         pattern = r"^(?:Environment=OTEL_|ExecStart=)(?:.*\\\n)*.*"
-        return re.findall(pattern, self.unit or "", re.MULTILINE)
+        return re.findall(pattern, self.unit, re.MULTILINE)
 
     @property
     def is_started_with_telemetry(self) -> bool:
@@ -172,7 +173,7 @@ class Report:
                           "log_lines": [the same, or none]}];
                           without numbers a system has exemplars of the traces
         log               the lines of the services' log
-        units, modules    for each mode, the text of its systemd unit (or null) and of its module
+        units, modules    for each mode, the text of its systemd unit and of the module that it runs
         costs             null, or what bench/ measured:
                           {"date": "2026-11-24", "machine": {"cpu": "...", "cores": 2},
                           "modes": {mode: {"cpu_us": 366, ...}}}

@@ -25,6 +25,11 @@ def test_a_diff_turns_each_module_into_the_one_without_telemetry(lab_data):
     assert [change.diff.added > 0 for change in changes] == [True, True, False]
 
 
+def test_the_module_that_the_unit_runs_is_named(lab_data):
+    lab_data.automatic.unit = lab_data.automatic.unit.replace("server_automatic", "server_mixed")
+    assert lab_data.report().changes[2].mode.file == "server_mixed.py"
+
+
 def test_only_the_units_own_lines_are_given(lab_data):
     for mode in lab_data.modes:
         mode.unit += "Environment=OTEL_COMMON=1\nEnvironment=PATH=/bin\n"
