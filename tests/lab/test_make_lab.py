@@ -72,22 +72,25 @@ def test_two_hosts_do_not_disturb_each_other(lab, second_host):
     lab.must_make("status")
 
 
+NEIGHBOUR = """
+    ip netns add neighbour
+    ip link add to-neighbour type veth peer name lan netns neighbour
+    ip address add 198.51.100.1/30 dev to-neighbour
+    ip link set to-neighbour up
+    ip -netns neighbour address add 198.51.100.2/30 dev lan
+    ip -netns neighbour link set lan up
+    ip -netns neighbour route add default via 198.51.100.1
+"""
+
+
 @pytest.fixture
 def neighbour() -> Iterator[tuple[str, ...]]:
     """The start of a command line on a machine whose packets this one forwards."""
-    name, address = "lab-neighbour", "198.51.100.1"
-    inside = "ip", "netns", "exec", name
     try:
-        must_run("ip", "netns", "add", name)
-        must_run(*"ip link add lab-lan type veth peer name lan netns".split(), name)
-        must_run(*f"ip address add {address}/30 dev lab-lan".split())
-        must_run(*"ip link set lab-lan up".split())
-        must_run(*inside, *"ip address add 198.51.100.2/30 dev lan".split())
-        must_run(*inside, *"ip link set lan up".split())
-        must_run(*inside, *f"ip route add default via {address}".split())
-        yield inside
+        must_run("sh", "-ec", NEIGHBOUR)
+        yield "ip", "netns", "exec", "neighbour"
     finally:
-        must_run("ip", "netns", "delete", name)
+        must_run("ip", "netns", "delete", "neighbour")
 
 
 def test_a_neighbour_that_routes_through_this_machine_does_not_reach_the_host(lab, neighbour):
