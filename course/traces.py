@@ -211,6 +211,9 @@ def read_metrics(prometheus_url: str, lab: Lab) -> Lab:
     spans = [span.attributes for recording in lab.recordings for span in recording.spans]
     key = "service.instance.id"
     instances = sorted({attributes[key] for attributes in spans if key in attributes})
+    # Prometheus refuses an empty pattern.
+    if not instances:
+        return lab
     own = f'{{instance=~"{"|".join(instances)}"}}'
     api = f"{prometheus_url}/api/v1"
     series = read_data(f"{api}/query", query=f"count by (__name__) ({own})")["result"]

@@ -331,7 +331,9 @@ def test_a_metric_and_its_exemplar_are_read_from_prometheus(copy, course, jaeger
 @pytest.mark.usefixtures("prometheus")
 def test_a_prometheus_that_does_not_answer_is_named(copy, course, jaeger):
     course("prepare", "9")
-    url = jaeger(cars(functions()))
+    recorded = cars(functions())
+    recorded["cars", "programmatic"][1]["attributes"] = {"service.instance.id": "i1"}
+    url = jaeger(recorded)
     data = json.loads(copy.sent_file.read_text())
     copy.sent_file.write_text(json.dumps({**data, "prometheus_url": f"{url}/prometheus"}))
     status, output = course("check", "9")
@@ -345,6 +347,17 @@ def test_spans_that_do_not_arrive_are_named_so(copy, course, jaeger):
     status, output = course("check", "1")
     assert status == 1
     assert "No span of this request has arrived" in output
+    assert "(no spans have arrived)" in output
+
+
+@pytest.mark.usefixtures("prometheus")
+def test_spans_that_do_not_arrive_are_no_fault_of_prometheus(copy, course, jaeger):
+    course("prepare", "9")
+    url = jaeger(dict.fromkeys(cars(), (200, None)))
+    data = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": url}))
+    status, output = course("check", "9")
+    assert status == 1
     assert "(no spans have arrived)" in output
 
 
