@@ -85,8 +85,10 @@ def new_clone(parent: Path, name: str) -> Iterator[Path]:
     """Clone the repository; the end removes the clone's lab."""
     clone = parent / name
     must_run("git", "clone", "--quiet", REPOSITORY, clone)
-    yield clone
-    must_run("make", "destroy", cwd=clone)
+    try:
+        yield clone
+    finally:
+        must_run("make", "destroy", cwd=clone)
 
 
 def first_and_second() -> tuple[Timeline, float]:

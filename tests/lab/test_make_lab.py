@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -72,30 +73,33 @@ def test_two_hosts_do_not_disturb_each_other(lab, second_host):
     lab.must_make("status")
 
 
+# Its argument is a process with the neighbour's network.
 NEIGHBOUR = """
-    ip netns add neighbour
-    ip link add to-neighbour type veth peer name lan netns neighbour
+    ip link add to-neighbour type veth peer name lan netns "$1"
     ip address add 198.51.100.1/30 dev to-neighbour
     ip link set to-neighbour up
-    ip -netns neighbour address add 198.51.100.2/30 dev lan
-    ip -netns neighbour link set lan up
-    ip -netns neighbour route add default via 198.51.100.1
+    nsenter --net --target="$1" ip address add 198.51.100.2/30 dev lan
+    nsenter --net --target="$1" ip link set lan up
+    nsenter --net --target="$1" ip route add default via 198.51.100.1
 """
 
 
 @pytest.fixture
 def neighbour() -> Iterator[tuple[str, ...]]:
     """The start of a command line on a machine whose packets this one forwards."""
-    try:
-        must_run("sh", "-ec", NEIGHBOUR)
-        yield "ip", "netns", "exec", "neighbour"
-    finally:
-        must_run("ip", "netns", "delete", "neighbour")
+    own = Path("/proc/self/ns/net").readlink()
+    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as process:
+        try:
+            wait_for(lambda: Path(f"/proc/{process.pid}/ns/net").readlink() != own)
+            must_run("sh", "-ec", NEIGHBOUR, "sh", str(process.pid))
+            yield "nsenter", "--net", f"--target={process.pid}"
+        finally:
+            process.terminate()
 
 
 def test_a_neighbour_that_routes_through_this_machine_does_not_reach_the_host(lab, neighbour):
     def status_of_curl(address: str) -> int:
-        return run(*neighbour, "curl", "--silent", "--max-time=3", address).returncode
+        return run(*neighbour, "curl", "--silent", "--max-time", "3", address).returncode
 
     must_run("curl", "--silent", "--fail", lab.url("jaeger-ui"))
     refused, timed_out = 7, 28

@@ -258,7 +258,9 @@ def build_mirror(environment: dict[str, str] | None = None, **settings: Any) -> 
 @contextmanager
 def made_with(lab: Lab, backends: str) -> Iterator[Lab]:
     """Run the lab with other systems; the end recreates the default lab."""
-    lab.must_make("lab", f"BACKENDS={backends}")
-    yield lab
-    lab.must_make("destroy")
-    lab.must_make("lab")
+    try:
+        lab.must_make("lab", f"BACKENDS={backends}")
+        yield lab
+    finally:
+        lab.must_make("destroy")
+        lab.must_make("lab")
