@@ -141,7 +141,7 @@ clean-cache: .venv/.complete ## remove what the lab keeps in ~/.cache/otel-lab b
 
 .PHONY: local
 local: .venv/.complete .venv-app/.complete ## without a host: run Jaeger and the three servers in this terminal, until Ctrl-C
-	@$(on_local) playbooks/local.yml
+	@$(on_local) playbooks/local.yml -e '{"local_programs": "$(PROGRAMS)"}'
 	@honcho --env /dev/null --procfile .local/Procfile start $(PROGRAMS) || [ $$? = 130 ] # The status after Ctrl-C.
 
 .PHONY: verify-local

@@ -8,10 +8,11 @@ KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 for listener in sys.argv[1:]:
     transport, _, host_port = listener.partition(" ")
     host, _, port = host_port.rpartition(":")
-    with socket.socket(type=KINDS[transport]) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, KINDS[transport]) as probe:
         # As the programs do, so that a port whose last connection is closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, transport == "tcp")
         try:
-            probe.bind((host, int(port)))
+            probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
             print(f"{listener}: {error.strerror}")

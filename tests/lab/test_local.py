@@ -128,6 +128,20 @@ def test_a_port_in_use_is_named_and_nothing_starts(clone, kind, port):
     assert "started (pid=" not in output
 
 
+@pytest.mark.usefixtures("first_run")
+def test_only_the_ports_of_the_programs_that_start_must_be_free(clone):
+    with socket.socket() as mine:
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        mine.bind(("127.0.0.1", 8084))
+        mine.listen()
+        terminal = Terminal(clone, "make local PROGRAMS='manual programmatic'")
+        for _ in "manual", "programmatic":
+            terminal.expect(r" \* Running on http://127.0.0.1:808[23]", timeout=120)
+        terminal.sendintr()
+        terminal.exit_code()
+    assert "automatic.1 started" not in terminal.output
+
+
 def test_local_listens_on_loopback_only(first_run):
     expected = {(kind, f"127.0.0.1:{port}") for kind, port in LISTENERS}
     assert_same(first_run.listeners, expected, "sockets")

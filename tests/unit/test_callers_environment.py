@@ -447,13 +447,16 @@ def test_the_programs_of_make_local_get_nothing_of_the_terminals_environment(clo
         }
         for role in ("jaeger", "car_app")
     ]
-    procfile = {"src": "Procfile.j2", "dest": f"{clone}/.local/Procfile", "mode": "0600"}
+    procfile = {"src": "Procfile.j2", "dest": f"{clone}/.local/Procfile", "mode": "0644"}
     play = {"hosts": "localhost", "vars": {"jaeger_release": "jaeger"}}
     play["tasks"] = [*tasks, {"ansible.builtin.template": procfile}]
     (clone / "playbooks/procfile.yml").write_text(yaml.safe_dump([play]))
     (clone / ".local").mkdir()
+    (clone / ".local/database.env").write_text("export CAR_APP_DATABASE_URL=sqlite://\n")
     command = ".venv/bin/ansible-playbook", "--inventory=inventory/local.yml"
     must_run(*command, "playbooks/procfile.yml", cwd=clone)
+    # All users of the machine see what is in arguments.
+    assert "CAR_APP_DATABASE_URL" not in (clone / ".local/Procfile").read_text()
     # The first that ends ends the others too.
     show = (
         "export PATH=/usr/bin:/bin",

@@ -208,15 +208,15 @@ def test_a_changed_environment_is_noticed(tmp_path, change, is_noticed):
     assert (run(command) != before) is is_noticed
 
 
+@pytest.mark.parametrize(("family", "host"), [("AF_INET", "127.0.0.1"), ("AF_INET6", "[::1]")])
 @pytest.mark.parametrize(("transport", "kind"), [("tcp", "SOCK_STREAM"), ("udp", "SOCK_DGRAM")])
-def test_only_taken_ports_are_found(transport, kind):
+def test_only_taken_ports_are_found(transport, kind, family, host):
     program = REPOSITORY / "playbooks/files/find_taken_ports.py"
-    with socket.socket(type=getattr(socket, kind)) as taken, socket.socket() as other:
-        for each in taken, other:
-            each.bind(("127.0.0.1", 0))
+    with socket.socket(getattr(socket, family), getattr(socket, kind)) as taken:
+        taken.bind((host.strip("[]"), 0))
         if transport == "tcp":
             taken.listen()
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        address = f"{host}:{taken.getsockname()[1]}"
         other_transport = {"tcp": "udp", "udp": "tcp"}[transport]
         listeners = [f"{transport} {address}", f"{other_transport} {address}"]
         found = subprocess.run(
