@@ -28,9 +28,12 @@ COURSE_LANGUAGE := en
 # The number of students for whom `make lab` creates a host each, and the one whose host a command is for.
 STUDENTS :=
 STUDENT :=
+# The host on which `make shell` opens one; the first if empty.
+HOST :=
+first_host = $(shell awk '$$1 == "Host" { print $$2; exit }' .lab/ssh_config)
 # The programs that `make local` starts; all if empty.
 PROGRAMS :=
-labs := $(wildcard .lab .students)
+labs = $(wildcard $(if $(STUDENT),.students,.lab))
 lab_folder := $(if $(STUDENT),.students/student-$(STUDENT),.lab)
 missing_lab := $(if $(STUDENT),host of student $(STUDENT): create those of 8 students with `make lab STUDENTS=8,lab here yet: create it with `make lab)
 report_file := report$(if $(STUDENT),-student-$(STUDENT)).html
@@ -125,8 +128,8 @@ check: has-lab .venv/.complete ## check the traces of an exercise (EXERCISE=1)
 	@$(course) check '$(EXERCISE)'
 
 .PHONY: shell
-shell: has-lab .venv/.complete ## open a shell on the lab's host
-	@ssh -F $(if $(STUDENT),.students/ssh_config student-$(STUDENT),.lab/ssh_config lab)
+shell: has-lab .venv/.complete ## open a shell on the lab's host, where there are several on HOST
+	@ssh -F $(if $(STUDENT),.students/ssh_config student-$(STUDENT),.lab/ssh_config $(or $(HOST),$(first_host)))
 
 .PHONY: destroy
 destroy: for-all-students lab-is-readable .venv/.complete ## remove the lab's host and those of all students
@@ -200,7 +203,7 @@ lock: .venv/.dev ## update the lock files
 .PHONY: can-create-hosts
 can-create-hosts:
 	@[ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
-	    echo 'make lab needs root on a Debian-like Linux. Nothing was changed. Other ways to run it:' >&2; \
+	    echo 'make $(MAKECMDGOALS) needs root on a Debian-like Linux. Nothing was changed. Other ways to run the lab:' >&2; \
 	    echo '  make local                                   no host: plain processes in this terminal, on any Linux' >&2; \
 	    echo '  vagrant up                                   a virtual machine' >&2; \
 	    echo '  ansible-playbook -i <inventory> site.yml     a real server, over SSH' >&2; \
@@ -208,8 +211,11 @@ can-create-hosts:
 
 .PHONY: lab-is-readable
 lab-is-readable:
-	@[ -z '$(labs)' ] || find $(labs) -maxdepth 2 >/dev/null 2>&1 || { \
-	    echo "The lab in $$PWD/$(firstword $(labs)) belongs to $$(stat -c %U $(firstword $(labs))), and $$(id -un) cannot read it: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
+	@for lab in $(labs); do find "$$lab" -maxdepth 2 >/dev/null 2>&1 || { \
+	    echo "The lab in $$PWD/$$lab belongs to $$(stat -c %U "$$lab"), and $$(id -un) cannot read it: sudo make $(MAKECMDGOALS) $(MAKEOVERRIDES)" >&2; exit 1; }; done
+
+students: labs = $(wildcard .students)
+destroy: labs = $(wildcard .lab .students)
 
 .PHONY: has-lab
 has-lab: lab-is-readable

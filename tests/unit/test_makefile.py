@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answe
     (tmp_path / program).chmod(0o755)
     before = sorted(clone.iterdir())
     lab = run("make", "lab", cwd=clone, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    output = assert_failed(lab, "Nothing was changed.")
+    output = assert_failed(lab, "make lab needs root on a Debian-like Linux. Nothing was changed.")
     for way in "make local", "vagrant up", "ansible-playbook -i <inventory> site.yml":
         assert way in output
     assert sorted(clone.iterdir()) == before
@@ -70,6 +71,55 @@ def test_a_wrong_number_of_students_changes_nothing(clone, as_root, students):
 def test_make_lab_passes_the_names_of_several_systems(clone, as_root):
     lab = run("make", "lab", "BACKENDS=kibana prometheus", cwd=clone, env=as_root)
     assert_failed(lab, 'BACKENDS is "kibana prometheus", but may name', "Nothing was changed.")
+
+
+@pytest.fixture
+def two_labs(clone):
+    """The clone, with a lab of two hosts and a class, both of which other users can read."""
+    for folder, hosts in (".lab", ("jaeger-1", "app-1")), (".students", ("student-3",)):
+        (clone / folder).mkdir()
+        entries = "".join(f"Host {host} 10.0.0.2\n    User lab\n" for host in hosts)
+        (clone / folder / "ssh_config").write_text(f"# Comment.\n{entries}Host *\n")
+        (clone / folder / "inventory.yml").touch()
+    (clone / ".students/student-3").mkdir()
+    (clone / ".students/student-3/inventory.yml").touch()
+    yield clone
+    shutil.rmtree(clone / ".lab")
+    shutil.rmtree(clone / ".students")
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        ("", "-F .lab/ssh_config jaeger-1"),
+        ("HOST=app-1", "-F .lab/ssh_config app-1"),
+        ("STUDENT=3", "-F .students/ssh_config student-3"),
+    ],
+)
+def test_make_shell_opens_a_shell_on_the_host_that_is_meant(
+    two_labs, tmp_path, variable, arguments
+):
+    (tmp_path / "ssh").write_text('#!/bin/sh\necho "$*"\n')
+    (tmp_path / "ssh").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    make = "make", "--no-print-directory", "shell", *variable.split()
+    assert must_run(*make, cwd=two_labs, env=path) == f"{arguments}\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "folder", "advice"),
+    [
+        ("report STUDENT=3", ".students", "sudo make report STUDENT=3"),
+        ("students", ".students", "sudo make students"),
+        ("destroy", ".students", "sudo make destroy"),
+    ],
+)
+def test_a_lab_that_the_user_cannot_read_is_named(two_labs, tmp_path, target, folder, advice):
+    (tmp_path / "find").write_text(f'#!/bin/sh\n[ "$1" != {folder} ]\n')
+    (tmp_path / "find").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    refused = run("make", *target.split(), cwd=two_labs, env=path)
+    assert_failed(refused, f"The lab in {two_labs}/{folder} belongs to", advice)
 
 
 def test_help_lists_every_documented_target():
