@@ -90,7 +90,10 @@ def test_a_computer_without_ansible_is_told_how_to_get_it(computer):
     finally:
         hidden.rename(computer.clone / ".venv")
     assert status != 0
-    assert "The lab needs Ansible 2.19 or later on this computer. Nothing was changed." in output
+    assert (
+        "The lab needs ansible-core 2.19.4 or later on this computer. Nothing was changed."
+        in output
+    )
     assert "set OTEL_LAB_ANSIBLE=guest" in output
 
 
