@@ -102,6 +102,8 @@ def is_host_port(text: str) -> bool:
 
 def listener_errors(listeners: list[Listener]) -> list[str]:
     """Return a message for each malformed address and each port that is used twice."""
+    # A port alone is a number in YAML.
+    listeners = [{**one, "host_port": str(one["host_port"])} for one in listeners]
     errors = [
         f"{listener['setting']} is {listener['host_port']}, but must be an IP address and a port "
         "from 1 to 65535, such as 127.0.0.1:8082. Nothing was changed."

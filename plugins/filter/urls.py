@@ -10,13 +10,14 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def endpoint_url(
-    host_port: str, host: str = "127.0.0.1", scheme: str = "http", base_path: str = "/"
+    host_port: str | int, host: str = "127.0.0.1", scheme: str = "http", base_path: str = "/"
 ) -> str:
     """Return the URL of a listener such as 0.0.0.0:8082; a wildcard address becomes `host`.
 
     It has no slash at the end, so that a path can be added to it.
     """
-    address, _, port = host_port.rpartition(":")
+    # A port alone, which is refused later, is a number in YAML.
+    address, _, port = str(host_port).rpartition(":")
     if address in ("0.0.0.0", "[::]"):
         address = f"[{host}]" if ":" in host else host
     authority = address if port == DEFAULT_PORTS[scheme] else f"{address}:{port}"
@@ -93,6 +94,7 @@ def parse_database_url(url: str) -> dict[str, str]:
         and not re.search(r"[@\[\]]", user_info)
         and re.fullmatch(r"[^/@]+", name)
         and all(value.startswith("/") for value in query.get("host", []))
+        and "hostaddr" not in query
     )
     return {"system": "postgresql", "name": name, "host": host} if usable else {}
 

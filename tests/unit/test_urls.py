@@ -24,6 +24,8 @@ from urls import (
         (("0.0.0.0:8443", "server", "https"), "https://server:8443"),
         (("0.0.0.0:443", "server", "https", "/jaeger"), "https://server/jaeger"),
         (("127.0.0.1:16686", "server", "http", "/"), "http://127.0.0.1:16686"),
+        # Refused later, with the name of its setting.
+        ((8082,), "http://:8082"),
     ],
 )
 def test_an_endpoint_has_the_url_of_its_listener(arguments, url):
@@ -103,6 +105,7 @@ def test_a_database_has_a_system_a_name_and_a_host(url):
         # A host where the service's IP filter does not look for it.
         "postgresql+psycopg:///cars?host=db.example.org",
         "postgresql+psycopg:///cars?sslmode=require&host=db.example.org",
+        "postgresql+psycopg:///cars?hostaddr=10.0.0.2",
     ],
 )
 def test_other_databases_are_refused(url):
