@@ -17,7 +17,7 @@ import yaml
 from course import REPOSITORY
 from course.working_copy import CLASS_FOLDER, Refused, WorkingCopy
 
-# More make it likelier than 1 in 500 that two hosts get the same network.
+# More make it likelier than 1 in 400 that two hosts get the same network.
 MAX_STUDENTS = 50
 GROUPS = ["jaeger", "car_app", "otel_collector", "prometheus"]
 # What a student's host needs, and what Ansible needs besides: docs/course/trainers.md has the

@@ -110,7 +110,8 @@ def test_an_id_is_copied_by_its_button(file, visit):
     page = visit(file)
     button = page.locator(".copy").last
     button.click()
-    assert page.evaluate("getSelection().toString()") == button.get_attribute("data-copy")
+    shown = page.locator("code:has(+ .copy)").last.inner_text()
+    assert page.evaluate("getSelection().toString()") == shown
     assert "done" in button.get_attribute("class")
 
 

@@ -3,11 +3,11 @@
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.commands import REPOSITORY
+
 WORKFLOW = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text())
 JOBS = WORKFLOW["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]

@@ -11,6 +11,7 @@ import compare_traces
 from compare_traces import difference, expected_tree, read_trace, span_tree
 from tests.support.commands import REPOSITORY, unfold
 from tests.support.contract import EXPECTED_TRACES
+from tests.support.course_traces import tags
 
 FLASK = "opentelemetry.instrumentation.flask"
 ITEM = {
@@ -39,10 +40,6 @@ ITEM = {
         ],
     },
 }
-
-
-def tags(values: dict) -> list[dict]:
-    return [{"key": key, "value": value} for key, value in values.items()]
 
 
 def trace_of(item: dict) -> dict:

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.commands import REPOSITORY
+
 FETCH = REPOSITORY / "lab/engines/fetch"
 SOURCES = sorted(path.parent for path in REPOSITORY.glob("lab/engines/*/pom.xml"))
 # Stands in for Maven: the "jars" are the files in $JARS.
@@ -21,7 +22,7 @@ for option; do case $option in -DoutputDirectory=*) cp "$JARS"/* "${option#*=}" 
 
 
 @pytest.fixture
-def fetch(tmp_path, monkeypatch):
+def fetch(tmp_path):
     """A function that fetches some jars (name to content); returns the run and the archive."""
     maven = tmp_path / "bin/mvn"
     maven.parent.mkdir()

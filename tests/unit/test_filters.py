@@ -12,9 +12,8 @@ from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
 from status_lines import away_lines, first_step, status_lines
+from tests.support.commands import REPOSITORY
 from trace_requests import chain_request, exercise_requests, report_requests, trace_requests
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_architectures_have_the_names_of_the_releases():

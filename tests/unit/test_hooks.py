@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.commands import REPOSITORY
+
 CONFIGURATION = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
 HOOKS = {hook["name"] for repo in CONFIGURATION["repos"] for hook in repo["hooks"]}
 TOOLS = Path(sys.executable).parent

@@ -21,9 +21,8 @@ from cryptography.x509.oid import NameOID
 
 import build_wheelhouse
 import wait_for_http
+from tests.support.commands import REPOSITORY
 from tests.support.server import serving
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -159,9 +159,7 @@ def test_the_module_keeps_to_its_concurrency(run_module, http_server):
     assert http_server.most_in_progress == 3
 
 
-def test_the_module_sends_while_the_database_is_locked(
-    run_module, http_server, database, monkeypatch
-):
+def test_the_module_sends_while_the_database_is_locked(run_module, database, monkeypatch):
     path, is_locked = database
     found = []
     monkeypatch.setattr(

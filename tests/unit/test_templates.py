@@ -1,12 +1,11 @@
 """The templates of the roles, the lab and the playbooks."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 from jinja2 import Environment
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.commands import REPOSITORY
+
 TEMPLATES = sorted(
     path
     for folder in ("roles/*", "lab", "playbooks")

@@ -183,7 +183,7 @@ def test_every_student_that_has_begun_is_checked(classroom, add_student, make, r
     assert calls == [["EXERCISE=1", "STUDENT=1"], ["EXERCISE=4", "STUDENT=2"]]
 
 
-def test_what_could_not_be_checked_is_named_and_its_result_kept(classroom, add_student, make, run):
+def test_what_could_not_be_checked_is_named_and_its_result_kept(add_student, make, run):
     student = add_student(1)
     begin(student, 1)
     student.record(1, 3, 8)
@@ -207,7 +207,7 @@ def test_a_working_copy_is_put_aside_and_kept(classroom, add_student, run):
     assert not student.copy.folder.exists()
 
 
-def test_all_working_copies_are_put_aside(classroom, add_student, run):
+def test_all_working_copies_are_put_aside(add_student, run):
     students = [add_student(number) for number in (1, 2, 3)]
     for student in students[:2]:
         begin(student, 1)
@@ -215,7 +215,7 @@ def test_all_working_copies_are_put_aside(classroom, add_student, run):
     assert not any(student.copy.folder.exists() for student in students)
 
 
-def test_hosts_on_which_an_exercise_was_begun_are_not_fresh(classroom, add_student, run):
+def test_hosts_on_which_an_exercise_was_begun_are_not_fresh(add_student, run):
     one, two, ten = (add_student(number) for number in (1, 2, 10))
     begin(two, 1)
     inventories = "-i .students/student-1/inventory.yml -i .students/student-10/inventory.yml"

@@ -134,7 +134,7 @@ def test_the_fourth_mode_runs_once_its_module_is_there(copy, course):
     assert json.loads(course("settings", "11")[1])["car_app_automatic_module"] == "server_mixed"
 
 
-def test_every_check_has_a_mark_of_its_own(copy, course):
+def test_every_check_has_a_mark_of_its_own(course):
     course("prepare", "6")
     marks = {json.loads(course("settings", "6")[1])["exercise_mark"] for _ in range(2)}
     assert len(marks) == 2
@@ -148,7 +148,7 @@ def test_a_check_without_a_working_copy_names_the_command_that_creates_it(copy, 
     assert not copy.folder.exists()
 
 
-def test_the_solution_is_right_and_its_trace_is_shown(copy, course, jaeger):
+def test_the_solution_is_right_and_its_trace_is_shown(course, jaeger):
     course("prepare", "1")
     url = jaeger(cars(functions()))
     status, output = course("check", "1")
@@ -172,7 +172,7 @@ def test_log_lines_that_were_read_are_shown(copy, course, jaeger):
     assert "\nThe journal of car-manual:\n  INFO Found 5 cars\n" in output
 
 
-def test_what_is_missing_is_named_and_the_status_is_1(copy, course, jaeger):
+def test_what_is_missing_is_named_and_the_status_is_1(course, jaeger):
     course("prepare", "1")
     jaeger(cars())
     status, output = course("check", "1")
@@ -182,7 +182,7 @@ def test_what_is_missing_is_named_and_the_status_is_1(copy, course, jaeger):
     assert "2 of 8 are right. Change the files in .exercise/app" in output
 
 
-def test_a_check_in_russian_is_in_russian_but_for_names(copy, course, jaeger):
+def test_a_check_in_russian_is_in_russian_but_for_names(course, jaeger):
     assert course("--language=ru", "prepare", "2") == (
         0,
         "Создана .exercise/app, ваша рабочая копия упражнения 2. Идёт развёртывание ...\n",
@@ -220,7 +220,7 @@ def test_another_language_is_refused(copy, course, action, language):
     assert not copy.folder.exists()
 
 
-def test_a_trace_that_another_service_began_is_found(copy, course, jaeger):
+def test_a_trace_that_another_service_began_is_found(course, jaeger):
     course("prepare", "4")
     begun, other = (
         jaeger_trace(LAST, trace_id="begun", parent=""),
@@ -236,7 +236,7 @@ def test_a_trace_that_another_service_began_is_found(copy, course, jaeger):
     )
 
 
-def test_the_trace_that_is_printed_has_what_jaegers_page_would_show(copy, course, jaeger):
+def test_the_trace_that_is_printed_has_what_jaegers_page_would_show(course, jaeger):
     course("prepare", "2")
     event = ((0.75, {"event": "sleep.over"}),)
     own = {"sleep.seconds": 0.5, "span.kind": "internal", "otel.library.name": "own"}
@@ -246,7 +246,7 @@ def test_the_trace_that_is_printed_has_what_jaegers_page_would_show(copy, course
     assert "[internal]  0.500 s\n          attribute sleep.seconds: 0.5\n\n" in output
 
 
-def test_an_exception_is_printed_with_its_type_and_message(copy, course, jaeger):
+def test_an_exception_is_printed_with_its_type_and_message(course, jaeger):
     course("prepare", "3")
     url = jaeger(failures(503, span("own", status="ERROR", error=True), events=exception()))
     output = course("check", "3")[1]
@@ -265,7 +265,7 @@ def test_without_pages_a_trace_has_the_address_of_its_data(copy, course, jaeger)
     assert f"The trace of cars of car-programmatic: {url}/api/traces/cars-programmatic\n" in output
 
 
-def test_a_chain_that_is_one_trace_is_right(copy, course, jaeger):
+def test_a_chain_that_is_one_trace_is_right(course, jaeger):
     course("prepare", "4")
     jaeger(chain(span("GET", LAST, kind="client")))
     status, output = course("check", "4")
@@ -341,7 +341,7 @@ def test_a_prometheus_that_does_not_answer_is_named(copy, course, jaeger):
     assert f"or Prometheus at {url}/prometheus cannot be read: HTTP Error 404" in output
 
 
-def test_spans_that_do_not_arrive_are_named_so(copy, course, jaeger):
+def test_spans_that_do_not_arrive_are_named_so(course, jaeger):
     course("prepare", "1")
     jaeger(dict.fromkeys(cars(), (200, None)))
     status, output = course("check", "1")
@@ -371,7 +371,7 @@ def test_code_that_was_not_deployed_is_not_checked(copy, course, jaeger):
     assert "make exercise EXERCISE=1" in output
 
 
-def test_a_jaeger_that_does_not_answer_is_named(copy, course, jaeger, http_server):
+def test_a_jaeger_that_does_not_answer_is_named(course, jaeger, http_server):
     course("prepare", "1")
     url = jaeger(cars(functions()))
     http_server.answers = dict.fromkeys(http_server.answers, (500, b""))

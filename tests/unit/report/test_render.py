@@ -61,7 +61,7 @@ def test_without_other_systems_there_is_no_section_about_them(lab_data):
 def test_ids_can_be_copied(lab_data):
     page = render_html(lab_data.report())
     for trace_id in {*lab_data.trace_ids[:3], lab_data.trace_ids[-1]}:
-        assert f'data-copy="{trace_id}"' in page
+        assert f'<code>{trace_id}</code> <button type="button" class="copy">' in page
     assert f"{lab_data.trace_ids[0]} {WORDS['copy_id'].en}" in PageWords(page, "en").text
 
 

@@ -42,7 +42,10 @@ def test_every_word_and_noun_is_used():
     source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for section, keys in ("words", WORDS), ("nouns", NOUNS):
         for key in keys:
-            assert re.search(rf"\b{section}\.{key}\b|[\"']{key}[\"']", source), key
+            # In a template, in Python, or as the caption of a value.
+            uses = rf"\b{section}\.{key}\b", rf'{section.upper()}\["{key}"\]'
+            captions = rf'\("{key}",', rf'", "{key}", [a-zA-Z]'
+            assert re.search("|".join(uses + captions), source), key
     assert list(MODE_NAMES) == list(IN_MODES) == [mode.key for mode in MadeUpLab().modes]
 
 
