@@ -399,6 +399,8 @@ def test_other_users_can_read_a_machines_files_whatever_the_umask_is(tmp_path, m
     # As the real one does, it sets the umask for what it creates, and fails in such a path.
     make = f'for folder in {folders}; do mkdir -p "$4/$folder"; done'
     script(tmp_path / "bin/debootstrap", 'umask 022; case $4 in *" "*) exit 1; esac', make)
+    # Only root may create a namespace.
+    script(tmp_path / "bin/unshare", "shift", 'exec "$@"')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("PASSWORD", "")
     monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")

@@ -212,7 +212,10 @@ def test_a_changed_environment_is_noticed(tmp_path, change, is_noticed):
 def test_only_taken_ports_are_found(transport, kind, family, host):
     program = REPOSITORY / "playbooks/files/find_taken_ports.py"
     with socket.socket(getattr(socket, family), getattr(socket, kind)) as taken:
-        taken.bind((host.strip("[]"), 0))
+        try:
+            taken.bind((host.strip("[]"), 0))
+        except OSError as error:
+            pytest.skip(f"this machine has no address {host}: {error}")
         if transport == "tcp":
             taken.listen()
         address = f"{host}:{taken.getsockname()[1]}"
