@@ -109,6 +109,13 @@ def assert_same(found: Iterable, expected: Iterable, what: str) -> None:
     )
 
 
+def script(path: Path, *lines: str) -> None:
+    """Write a program that sh runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
 def copy_repository(target: Path) -> Path:
     """Copy what git tracks, or would track, to a new folder `target`; return that."""
     listing = must_run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")

@@ -26,6 +26,7 @@ from tests.support.commands import (
     failures,
     must_run,
     run,
+    script,
 )
 from tests.support.contract import ENDPOINTS, MIRROR_SOURCE, VERSION
 from tests.support.server import Server
@@ -35,13 +36,6 @@ LOCAL = {
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
 }
 DEAD_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
-
-
-def script(path: Path, *lines: str) -> None:
-    """Write a program that sh runs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    path.chmod(0o755)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from architectures import go_architecture
 from cache_directory import cache_directory
 from formats import dearmor, systemd_argument, systemd_environment_value
 from machine_network import machine_network
+from missing_programs import missing_programs
 from status_lines import away_lines, first_step, status_lines
-from tests.support.commands import REPOSITORY
+from tests.support.commands import REPOSITORY, script
 from trace_requests import chain_request, exercise_requests, report_requests, trace_requests
 
 
@@ -47,6 +48,12 @@ def test_a_key_without_its_armor_is_its_body(headers, end):
 def test_anything_else_is_no_armored_key():
     assert dearmor("127.0.0.1 localhost\n") == ""
     assert dearmor(ARMORED.format(headers="", end="").replace("PUBLIC", "PRIVATE")) == ""
+
+
+def test_programs_that_the_path_lacks_are_missing(tmp_path, monkeypatch):
+    script(tmp_path / "there")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_programs(["there", "elsewhere"]) == ["elsewhere"]
 
 
 def test_a_machine_has_a_network_that_follows_from_its_folder():

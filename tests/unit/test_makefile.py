@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run
+from tests.support.commands import REPOSITORY, assert_failed, copy_repository, must_run, run, script
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +19,24 @@ def clone(tmp_path_factory):
     return clone
 
 
+def stand_ins(folder: Path, **programs: str) -> dict[str, str]:
+    """Return the environment in which programs, each a line of sh, take the place of others."""
+    for name, line in programs.items():
+        script(folder / name, line)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
 @pytest.fixture
 def as_root(tmp_path):
     """The environment in which make takes its user for root on a Debian-like Linux."""
-    for program, answer in ("uname", "Linux"), ("id", "0"), ("apt-get", ""):
-        (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
-        (tmp_path / program).chmod(0o755)
-    return {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    return stand_ins(tmp_path, uname="echo Linux", id="echo 0", **{"apt-get": "echo"})
 
 
 @pytest.mark.parametrize(("program", "answer"), [("uname", "Darwin"), ("id", "1000")])
 def test_make_lab_names_the_other_ways_to_run_it(clone, tmp_path, program, answer):
-    (tmp_path / program).write_text(f"#!/bin/sh\necho {answer}\n")
-    (tmp_path / program).chmod(0o755)
+    environment = stand_ins(tmp_path, **{program: f"echo {answer}"})
     before = sorted(clone.iterdir())
-    lab = run("make", "lab", cwd=clone, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    lab = run("make", "lab", cwd=clone, env=environment)
     output = assert_failed(lab, "make lab needs root on a Debian-like Linux. Nothing was changed.")
     for way in "make local", "vagrant up", "ansible-playbook -i <inventory> site.yml":
         assert way in output
@@ -99,11 +103,9 @@ def two_labs(clone):
 def test_make_shell_opens_a_shell_on_the_host_that_is_meant(
     two_labs, tmp_path, variable, arguments
 ):
-    (tmp_path / "ssh").write_text('#!/bin/sh\necho "$*"\n')
-    (tmp_path / "ssh").chmod(0o755)
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment = stand_ins(tmp_path, ssh='echo "$*"')
     make = "make", "--no-print-directory", "shell", *variable.split()
-    assert must_run(*make, cwd=two_labs, env=path) == f"{arguments}\n"
+    assert must_run(*make, cwd=two_labs, env=environment) == f"{arguments}\n"
 
 
 @pytest.mark.parametrize(
@@ -115,10 +117,8 @@ def test_make_shell_opens_a_shell_on_the_host_that_is_meant(
     ],
 )
 def test_a_lab_that_the_user_cannot_read_is_named(two_labs, tmp_path, target, folder, advice):
-    (tmp_path / "find").write_text(f'#!/bin/sh\n[ "$1" != {folder} ]\n')
-    (tmp_path / "find").chmod(0o755)
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    refused = run("make", *target.split(), cwd=two_labs, env=path)
+    environment = stand_ins(tmp_path, find=f'[ "$1" != {folder} ]')
+    refused = run("make", *target.split(), cwd=two_labs, env=environment)
     assert_failed(refused, f"The lab in {two_labs}/{folder} belongs to", advice)
 
 

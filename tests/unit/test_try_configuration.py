@@ -1,11 +1,12 @@
 """The script that tries a configuration of the collector, with another program in its place."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "roles/otel_collector/files/try_configuration.sh"
+from tests.support.commands import REPOSITORY, script
+
+SCRIPT = REPOSITORY / "roles/otel_collector/files/try_configuration.sh"
 READY = """
 trap 'exit 0' TERM
 echo "$@" > arguments
@@ -23,8 +24,7 @@ def try_configuration(tmp_path, monkeypatch):
 
     def run(commands: str, seconds: int = 30) -> subprocess.CompletedProcess[str]:
         program = tmp_path / "program"
-        program.write_text(f"#!/bin/sh\n{commands}\n")
-        program.chmod(0o755)
+        script(program, commands)
         return subprocess.run(
             ["sh", SCRIPT, program, str(seconds), "datadog splunk"],
             input="receivers: {}\n",
