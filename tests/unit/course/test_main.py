@@ -292,6 +292,12 @@ def prometheus(copy):
     copy.inventory.write_text("prometheus:\n  hosts:\n    lab:\n")
 
 
+def read_metrics_from(copy, url):
+    """Let the check find Prometheus at an address."""
+    data = json.loads(copy.sent_file.read_text())
+    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": url}))
+
+
 @pytest.mark.parametrize("action", ["prepare", "settings", "check"])
 def test_an_exercise_with_metrics_is_refused_without_prometheus(copy, course, action):
     copy.inventory.parent.mkdir()
@@ -309,8 +315,7 @@ def test_a_metric_and_its_exemplar_are_read_from_prometheus(copy, course, jaeger
     recorded = cars(functions())
     recorded["cars", "programmatic"][1]["attributes"] = {"service.instance.id": "i1"}
     url = jaeger(recorded)
-    data = json.loads(copy.sent_file.read_text())
-    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": url}))
+    read_metrics_from(copy, url)
     own = '{instance=~"i1"}'
     series = {"data": {"result": [{"metric": {"__name__": HISTOGRAM}}]}}
     labels = {"trace_id": "cars-programmatic", "span_id": TWO_SPAN}
@@ -334,8 +339,7 @@ def test_a_prometheus_that_does_not_answer_is_named(copy, course, jaeger):
     recorded = cars(functions())
     recorded["cars", "programmatic"][1]["attributes"] = {"service.instance.id": "i1"}
     url = jaeger(recorded)
-    data = json.loads(copy.sent_file.read_text())
-    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": f"{url}/prometheus"}))
+    read_metrics_from(copy, f"{url}/prometheus")
     status, output = course("check", "9")
     assert status == 1
     assert f"or Prometheus at {url}/prometheus cannot be read: HTTP Error 404" in output
@@ -354,8 +358,7 @@ def test_spans_that_do_not_arrive_are_named_so(course, jaeger):
 def test_spans_that_do_not_arrive_are_no_fault_of_prometheus(copy, course, jaeger):
     course("prepare", "9")
     url = jaeger(dict.fromkeys(cars(), (200, None)))
-    data = json.loads(copy.sent_file.read_text())
-    copy.sent_file.write_text(json.dumps({**data, "prometheus_url": url}))
+    read_metrics_from(copy, url)
     status, output = course("check", "9")
     assert status == 1
     assert "(no spans have arrived)" in output
