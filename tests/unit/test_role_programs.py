@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 import build_wheelhouse
 import wait_for_http
-from tests.support.commands import REPOSITORY
+from tests.support.commands import REPOSITORY, must_run, run
 from tests.support.server import serving
 
 
@@ -179,6 +179,23 @@ def test_a_proxy_from_the_input_is_passed_to_pip_unseen(locks, pip, tmp_path, mo
     assert "phrase" not in str(pip)
 
 
+def test_the_folder_of_a_run_under_way_is_no_old_one(tmp_path):
+    """Another run removes the folders of killed runs, which it knows by their age."""
+    (wheels := tmp_path / "wheels").mkdir()
+    (wheels / "uv-1-py3-none-any.whl").touch()
+    os.utime(wheels, (0, 0))
+    (partial := tmp_path / "partial").mkdir()
+    build_wheelhouse.pack(wheels, partial / "wheelhouse.tar")
+    # Stands in for the host's Python, which the script calls once the archive is unpacked.
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nls; find . -maxdepth 0 -mmin +120 -printf old; exit 1\n")
+    python.chmod(0o700)
+    script = REPOSITORY / "roles/car_app/files/install_environment.sh"
+    arguments = [python, tmp_path / "environment", tmp_path / "site-packages", "find"]
+    ran = run("sh", script, *arguments, cwd=partial)
+    assert ran.stdout == "uv-1-py3-none-any.whl\nwheelhouse.tar\n"
+
+
 @pytest.mark.parametrize(
     ("change", "is_noticed"),
     [
@@ -196,15 +213,14 @@ def test_a_changed_environment_is_noticed(tmp_path, change, is_noticed):
     variables = (REPOSITORY / "roles/car_app/vars/main.yml").read_text()
     command = re.search(r"list_environment: >-\n  (find .+)", variables)[1]
 
-    def run(command: str) -> str:
-        ran = subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True, capture_output=True)
-        return ran.stdout.decode()
+    def sh(command: str) -> str:
+        return must_run("sh", "-euc", command, cwd=tmp_path)
 
-    run("mkdir package; touch package/module.py complete; ln --symbolic python program")
-    before = run(command)
+    sh("mkdir package; touch package/module.py complete; ln --symbolic python program")
+    before = sh(command)
     assert "package/module.py" in before
-    run(change)
-    assert (run(command) != before) is is_noticed
+    sh(change)
+    assert (sh(command) != before) is is_noticed
 
 
 @pytest.mark.parametrize(("family", "host"), [("AF_INET", "127.0.0.1"), ("AF_INET6", "[::1]")])

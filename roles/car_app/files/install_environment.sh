@@ -13,7 +13,8 @@ flock 9
 trap '(is_complete) || rm -rf "$environment"' EXIT
 rm -rf "$environment"
 
-tar --extract --no-same-owner --file wheelhouse.tar
+# The archive's folder would give its age to this one, which another run would then remove.
+tar --extract --no-same-owner --touch --file wheelhouse.tar
 "$python" -m zipfile --extract uv-*.whl uv
 mv uv/uv-*.data/scripts/uv uv/program
 chmod u+x uv/program
