@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # What the caller's shell sets for other programs changes nothing here. Of pip's settings, only those that say how it
-# reaches an index count.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# reaches an index count. `su` keeps the user's path, which lacks root's programs.
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 pip_index := CACHE_DIR CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT EXTRA_INDEX_URL FIND_LINKS INDEX_URL KEYRING_PROVIDER \

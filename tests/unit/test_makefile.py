@@ -108,6 +108,13 @@ def test_make_shell_opens_a_shell_on_the_host_that_is_meant(
     assert must_run(*make, cwd=two_labs, env=environment) == f"{arguments}\n"
 
 
+def test_roots_programs_are_found_where_su_kept_the_users_path(two_labs, tmp_path):
+    stand_ins(tmp_path, ssh='echo "$PATH"')
+    make = "make", "--no-print-directory", "shell"
+    path = must_run(*make, cwd=two_labs, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert path.endswith(":/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\n")
+
+
 @pytest.mark.parametrize(
     ("target", "folder", "advice"),
     [
