@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 import build_wheelhouse
 import wait_for_http
-from tests.support.commands import REPOSITORY, must_run, run
+from tests.support.commands import REPOSITORY, must_run, run, script
 from tests.support.server import serving
 
 
@@ -179,21 +179,38 @@ def test_a_proxy_from_the_input_is_passed_to_pip_unseen(locks, pip, tmp_path, mo
     assert "phrase" not in str(pip)
 
 
-def test_the_folder_of_a_run_under_way_is_no_old_one(tmp_path):
-    """Another run removes the folders of killed runs, which it knows by their age."""
+@pytest.fixture
+def partial(tmp_path) -> Path:
+    """The folder of a run on the host, with an archive that was packed long ago."""
     (wheels := tmp_path / "wheels").mkdir()
     (wheels / "uv-1-py3-none-any.whl").touch()
     os.utime(wheels, (0, 0))
     (partial := tmp_path / "partial").mkdir()
     build_wheelhouse.pack(wheels, partial / "wheelhouse.tar")
-    # Stands in for the host's Python, which the script calls once the archive is unpacked.
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nls; find . -maxdepth 0 -mmin +120 -printf old; exit 1\n")
-    python.chmod(0o700)
-    script = REPOSITORY / "roles/car_app/files/install_environment.sh"
-    arguments = [python, tmp_path / "environment", tmp_path / "site-packages", "find"]
-    ran = run("sh", script, *arguments, cwd=partial)
-    assert ran.stdout == "uv-1-py3-none-any.whl\nwheelhouse.tar\n"
+    return partial
+
+
+def install(partial: Path, python: str, **environment: str) -> str:
+    """Return what the installer prints, with a line of sh in place of the host's Python."""
+    script(partial.parent / "python", python)
+    installer = REPOSITORY / "roles/car_app/files/install_environment.sh"
+    arguments = (partial.parent / name for name in ("python", "environment", "site-packages"))
+    return run("sh", installer, *arguments, "find", cwd=partial, env=environment).stdout
+
+
+def test_the_folder_of_a_run_under_way_is_no_old_one(partial):
+    """Another run removes the folders of killed runs, which it knows by their age."""
+    # Python is called once the archive is unpacked.
+    printed = install(partial, "ls; find . -maxdepth 0 -mmin +120 -printf old; exit 1")
+    assert printed == "uv-1-py3-none-any.whl\nwheelhouse.tar\n"
+
+
+def test_uv_reads_no_variable_of_the_host(partial):
+    extracted = "uv/uv-1.data/scripts"
+    python = f"mkdir -p {extracted} && printf '#!/bin/sh\\nenv; exit 1\\n' > {extracted}/uv"
+    printed = install(partial, python, UV_COMPILE_BYTECODE="1", UV_CONFIG_FILE="/nonexistent")
+    assert "PWD=" in printed
+    assert "UV_" not in printed
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ tar --extract --no-same-owner --touch --file wheelhouse.tar
 "$python" -m zipfile --extract uv-*.whl uv
 mv uv/uv-*.data/scripts/uv uv/program
 chmod u+x uv/program
-uv() { uv/program --offline --no-cache --no-config "$@"; }
+# Options do not override all of its variables.
+uv() { env --ignore-environment uv/program --offline --no-cache --no-config "$@"; }
 
 uv venv --quiet --python "$python" "$environment"
 compile=--compile-bytecode
