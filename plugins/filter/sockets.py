@@ -30,6 +30,8 @@ SS_LINE = re.compile(
 )
 # systemctl list-sockets --no-legend: sockets that systemd holds for a service.
 SYSTEMD_LINE = re.compile(r"(?P<address>\S+):(?P<port>\d+)\s+(?P<unit>\S+)\.socket\s")
+# systemctl list-units --state=not-found: sockets that systemd holds, but whose files were removed.
+ORPHAN_LINE = re.compile(r"(?P<unit>\S+)\.socket\s+not-found\s+active\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,11 @@ def listener_errors(listeners: list[Listener]) -> list[str]:
 def port_conflicts(listeners: list[Listener], output: str, host: str) -> list[str]:
     """Return a message for each listener whose port another program on the host has.
 
-    `output` is what `ss --listening --processes --cgroup` and `systemctl list-sockets` print.
+    `output` is what `ss --listening --processes --cgroup`, `systemctl list-sockets` and
+    `systemctl list-units --state=not-found` print.
     """
     sockets = parse_sockets(output)
+    orphans = ORPHAN_LINE.findall(output)
     conflicts = []
     for listener in listeners:
         wanted = declared_socket(listener)
@@ -138,7 +142,8 @@ def port_conflicts(listeners: list[Listener], output: str, host: str) -> list[st
         own_units = {wanted.unit, *(u.rpartition(".")[0] for u in listener.get("replaces", []))}
         others = [s for s in sockets if s.overlaps(wanted) and s.unit not in own_units]
         # Of a socket that systemd holds for the unit, ss names systemd as the owner.
-        if others and not any(s.held_by_systemd for s in own):
+        is_held_by_systemd = wanted.unit in orphans or any(s.held_by_systemd for s in own)
+        if others and not is_held_by_systemd:
             setting = listener.get("setting")
             subject = (
                 f"{setting} is {listener['host_port']}"

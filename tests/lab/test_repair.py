@@ -21,6 +21,7 @@ CHANGES = [
     "chown car-app /opt/jaeger /opt/jaeger/jaeger-*; chmod 0777 /etc/car-app /opt/car-app/code-*",
     "ln --symbolic --force /dev/null /etc/systemd/system/jaeger.service; systemctl daemon-reload",
     "ln --symbolic --force /dev/null /etc/systemd/system/car-manual.service.d/hardening.conf",
+    "rm /etc/systemd/system/car-programmatic.socket; systemctl daemon-reload",
     "rm -r /opt/car-app/environment-*/lib/python*/site-packages/flask",
     "printf '#!/bin/sh\\n' > /usr/local/bin/jaeger-query",
     "rm /opt/jaeger/jaeger-*/jaeger-collector",

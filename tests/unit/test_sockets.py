@@ -109,13 +109,13 @@ def test_a_unit_with_a_longer_name_is_another_unit():
     assert port_conflicts([listener("127.0.0.1:8082")], line, "server") != []
 
 
-def test_a_socket_that_systemd_holds_for_the_unit_is_no_conflict():
-    output = "\n".join(
-        [
-            ss_line("127.0.0.1:8082", owner="/init.scope"),
-            "127.0.0.1:8082 app.socket app.service",
-        ]
-    )
+@pytest.mark.parametrize(
+    "line",
+    ["127.0.0.1:8082 app.socket app.service", "app.socket not-found active running app.socket"],
+    ids=["with its unit file", "without"],
+)
+def test_a_socket_that_systemd_holds_for_the_unit_is_no_conflict(line):
+    output = "\n".join([ss_line("127.0.0.1:8082", owner="/init.scope"), line])
     assert port_conflicts([listener("127.0.0.1:8082")], output, "server") == []
     other = output.replace("app.socket", "other.socket")
     assert port_conflicts([listener("127.0.0.1:8082")], other, "server") != []

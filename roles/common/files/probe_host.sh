@@ -9,3 +9,5 @@ for folder; do
 done
 ss --no-header --listening --tcp --udp --numeric --processes --cgroup
 systemctl list-sockets --no-legend --no-pager --full
+# On a terminal, which raw has, it would be coloured.
+systemctl list-units --state=not-found --type=socket --plain --no-legend --full | cat
