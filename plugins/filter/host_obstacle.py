@@ -30,6 +30,12 @@ def host_obstacle(output: str, errors: str, host: str, pipelining: bool, setting
             "on the host (Debian, Ubuntu: apt-get install python3; RHEL family: dnf install "
             "python3)."
         )
+    if "has ss" not in lines:
+        return (
+            f"{host} has no ss, which shows the ports that are in use. Nothing was changed. "
+            "Install it on the host (Debian, Ubuntu: apt-get install iproute2; RHEL family: dnf "
+            "install iproute)."
+        )
     if "has systemd" not in lines:
         return (
             f"{host} was not booted with systemd (there is no /run/systemd/system), but the "

@@ -62,18 +62,26 @@ def test_a_host_without_systemd_is_refused(lab, playbook):
 
 
 @pytest.mark.parametrize("playbook", [contract.JAEGER, contract.CAR_APP])
-def test_a_host_without_python_is_refused(lab, playbook):
-    # The services go on: their environment names the program that this link leads to.
-    lab.ssh("mv /usr/bin/python3 /usr/bin/python3.hidden")
+@pytest.mark.parametrize(
+    ("program", "lacks", "package"),
+    [
+        # The services go on: their environment names the program that this link leads to.
+        ("python3", "Python 3, which Ansible needs there", "python3"),
+        ("ss", "ss, which shows the ports that are in use", "iproute2"),
+    ],
+)
+def test_a_host_without_a_program_is_refused(lab, playbook, program, lacks, package):
+    path = f"/usr/bin/{program}"
+    lab.ssh(f"mv {path} {path}.hidden")
     try:
         with assert_unchanged(lab):
             ran = lab.play(playbook)
     finally:
-        lab.ssh("mv /usr/bin/python3.hidden /usr/bin/python3")
+        lab.ssh(f"mv {path}.hidden {path}")
     failure_output(
         ran,
-        "lab has no Python 3, which Ansible needs there. Nothing was changed. "
-        "Install it on the host (Debian, Ubuntu: apt-get install python3;",
+        f"lab has no {lacks}. Nothing was changed. "
+        f"Install it on the host (Debian, Ubuntu: apt-get install {package};",
     )
     assert_no_change(ran.stdout)
 

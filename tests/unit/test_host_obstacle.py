@@ -7,7 +7,7 @@ import pytest
 from host_obstacle import host_obstacle
 from tests.support.commands import REPOSITORY
 
-GOOD = "has Python\nhas systemd\n"
+GOOD = "has Python\nhas ss\nhas systemd\n"
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,9 @@ GOOD = "has Python\nhas systemd\n"
         (GOOD + "has !requiretty\n", True, ""),
         (GOOD + "has requiretty\n", True, "sudo on web needs a terminal"),
         ("sudo: sorry, you must have a tty to run sudo\n", False, "sudo on web needs a terminal"),
-        ("has systemd\n", True, "web has no Python 3"),
-        ("has Python\n", True, "web was not booted with systemd"),
+        ("has ss\nhas systemd\n", True, "web has no Python 3"),
+        ("has Python\nhas systemd\n", True, "web has no ss"),
+        ("has Python\nhas ss\n", True, "web was not booted with systemd"),
         (GOOD + "no folder: /opt/a b\n", True, "/opt/a b on web is not a folder"),
     ],
 )

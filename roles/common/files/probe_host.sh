@@ -2,6 +2,7 @@
 # Prints what the roles must know of a host before they change it. The arguments are the folders that they need.
 sudo --non-interactive --list --other-user="$SUDO_USER" 2> /dev/null | grep -oE '!?requiretty' | tail -n 1 | sed 's/^/has /'
 { command -v python3 || test -x /usr/libexec/platform-python; } > /dev/null && echo 'has Python'
+command -v ss > /dev/null && echo 'has ss'
 # The test of sd_booted(3): the fact service_mgr trusts /sbin/init, also where systemd is installed but not running.
 test -d /run/systemd/system && echo 'has systemd'
 for folder; do
