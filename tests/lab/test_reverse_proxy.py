@@ -75,8 +75,11 @@ def test_an_invalid_configuration_is_reported_and_nginx_goes_on(proxy):
     assert status_without_password(proxy) == "401"
 
 
-def test_teardown_removes_the_site_and_nginx_goes_on(proxy):
+def test_teardown_removes_the_site_also_after_nginx_refused_to_reload(proxy):
     assert_same(proxy.ssh(f"ls -d {' '.join(PATHS)}").split(), PATHS, "files of the proxy")
+    proxy.ssh("echo 'no directive;' > /etc/nginx/conf.d/broken.conf")
+    failure_output(proxy.play(contract.TEARDOWN, **PASSWORD), "nginx.service failed")
+    proxy.ssh("rm /etc/nginx/conf.d/broken.conf")
     proxy.must_play(contract.TEARDOWN, **PASSWORD)
     left = proxy.ssh(f"ls -d {' '.join(PATHS)} 2>/dev/null || true").split()
     assert_same(left, [], "files of the proxy")
